@@ -1,0 +1,129 @@
+"""The error tree, split by what the caller must do, and the exit code of each branch.
+
+    BatchrunError
+    ├── CouldNotStart (2)        nothing was sent, no batch is recorded
+    │   ├── BadCommandLine
+    │   ├── BadSpec              every fault of a job spec, each with its line
+    │   ├── BadSchema
+    │   ├── BadInput             a source that cannot be read as a table
+    │   ├── InvalidRows
+    │   ├── BadKey
+    │   ├── ExpectationFailed
+    │   ├── AlreadyRan
+    │   ├── NotFound
+    │   ├── JournalUnusable
+    │   └── Declined             somebody answered no
+    ├── Stopped (3)              before the end; resumable
+    └── Interrupted (130)        by a person; resumable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+COMPLETED, NEEDS_ATTENTION, COULD_NOT_START, STOPPED, STILL_OPEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class BatchrunError(Exception):
+    """Say in one plain sentence what is wrong and where; `next` is the command that goes on from here."""
+
+    exit_code = COULD_NOT_START
+    code = "error"
+
+    def __init__(self, message: str, *, code: str | None = None, next: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next = next
+        if code is not None:
+            self.code = code
+
+
+class CouldNotStart(BatchrunError):
+    """Nothing was sent and no batch is recorded."""
+
+    code = "could-not-start"
+
+
+class BadCommandLine(CouldNotStart):
+    """The command line asks for something that cannot be."""
+
+    code = "bad-command-line"
+
+
+class BadSpec(CouldNotStart):
+    """The job spec has faults; `faults` holds one line of text for each."""
+
+    code = "bad-spec"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
+        super().__init__(f"the job spec has {count}:\n" + "\n".join(self.faults))
+
+
+class BadSchema(CouldNotStart):
+    """The procedure's input schema cannot be used."""
+
+    code = "bad-schema"
+
+
+class BadInput(CouldNotStart):
+    """The source cannot be read as a table."""
+
+    code = "bad-input"
+
+
+class InvalidRows(CouldNotStart):
+    """Some rows are invalid and nobody asked to skip them."""
+
+    code = "invalid-rows"
+
+
+class BadKey(CouldNotStart):
+    """The API key is missing, or does not fit the environment."""
+
+    code = "bad-key"
+
+
+class ExpectationFailed(CouldNotStart):
+    """The rows or a control total are not what was expected."""
+
+    code = "expectation-failed"
+
+
+class AlreadyRan(CouldNotStart):
+    """The same job over the same input has run before in this world."""
+
+    code = "already-ran"
+
+
+class NotFound(CouldNotStart):
+    """There is no such batch, row or file."""
+
+    code = "not-found"
+
+
+class JournalUnusable(CouldNotStart):
+    """The journal cannot be opened, or is of a newer version."""
+
+    code = "journal-unusable"
+
+
+class Declined(CouldNotStart):
+    """Somebody was asked, and did not say yes."""
+
+    code = "declined"
+
+
+class Stopped(BatchrunError):
+    """The batch stopped before its end, and can be resumed."""
+
+    exit_code = STOPPED
+    code = "stopped"
+
+
+class Interrupted(BatchrunError):
+    """Somebody interrupted; the batch can be resumed."""
+
+    exit_code = INTERRUPTED
+    code = "interrupted"
