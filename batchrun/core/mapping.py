@@ -1,0 +1,230 @@
+"""Rows to payloads: the spec's `data` compiled once into closures, one for each target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from batchrun.core import cells, schema_types, targets
+from batchrun.core.cells import Coercer, Fault, Reading
+from batchrun.core.expressions import Expression
+from batchrun.core.spec import Target
+from batchrun.core.targets import Path
+from batchrun.model import Cell, Number, Problem, SheetInfo, SourceRow
+
+
+class _Omit:
+    """Marks a value that is left out of the payload."""
+
+
+OMIT: Final = _Omit()
+Getter = Callable[[Sequence[Cell]], Any]
+
+
+class Field(NamedTuple):
+    """One compiled target: where it goes, how its value is got, and which columns feed it."""
+
+    path: Path
+    pointer: str
+    get: Getter
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A row's payload data, and what is wrong with its cells; `bad` holds the targets that have no value."""
+
+    data: dict[str, Any]
+    problems: tuple[Problem, ...]
+    bad: frozenset[Path]
+
+
+class RowMapper(NamedTuple):
+    """All compiled targets of a job over one sheet."""
+
+    info: SheetInfo
+    fields: tuple[Field, ...]
+    flat: bool
+
+
+def compile_mapping(
+    data: Mapping[str, Target], info: SheetInfo, schema: Mapping[str, Any], params: Mapping[str, str]
+) -> RowMapper:
+    """Compile a job's targets for one sheet. The spec's checks have passed: columns, params and paths exist."""
+    places = {name: index for index, name in enumerate(info.header)}
+    fields = tuple(_compile_field(text, target, places, schema, params) for text, target in data.items())
+    return RowMapper(info, fields, all(len(field.path) == 1 for field in fields))
+
+
+def map_row(mapping: RowMapper, row: SourceRow) -> Mapped:
+    """Build one row's payload data; a cell without a value is a problem, and the rest goes on."""
+    data: dict[str, Any] = {}
+    faulty: list[tuple[Field, Fault]] = []
+    values = row.cells
+    for field in mapping.fields:
+        value = field.get(values)
+        if value is OMIT:
+            continue
+        if type(value) is Fault:
+            faulty.append((field, value))
+        elif mapping.flat:
+            data[field.path[0]] = value  # type: ignore[index]  # a flat target's only step is a name
+        else:
+            targets.place(data, field.path, value)
+    if not mapping.flat:
+        data = targets.close_up(data)
+    problems = tuple(_problem(mapping.info, row, field, fault) for field, fault in faulty)
+    return Mapped(data, problems, frozenset(field.path for field, _ in faulty))
+
+
+def _problem(info: SheetInfo, row: SourceRow, field: Field, fault: Fault) -> Problem:
+    return Problem(
+        row=row.number,
+        cell=cells_named(info, row.number, field.columns),
+        column=columns_named(info, field.columns),
+        path=field.pointer,
+        value=cells.cut(", ".join(cells.shown(row.cells[column]) for column in field.columns)) or None,
+        code=fault.code,
+        message=fault.message,
+    )
+
+
+def cells_named(info: SheetInfo, number: int, columns: Sequence[int]) -> str:
+    """Name the cells that fed a value; the whole row where none did."""
+    return ", ".join(info.cell_address(number, column) for column in columns) or info.row_address(number)
+
+
+def columns_named(info: SheetInfo, columns: Sequence[int]) -> str | None:
+    """Name the columns that fed a value."""
+    return ", ".join(info.header[column] for column in columns) or None
+
+
+def asked_type(target: Target, wanted: schema_types.Wanted) -> str:
+    """Say which coercer a target's cells go through: what `type:` says, else what the schema asks."""
+    if target.type is not None:
+        return target.type
+    types = wanted.value_types
+    if types == {"string"}:
+        return _text_type(target, wanted)
+    return next(iter(types)) if len(types) == 1 and types <= cells.COERCERS.keys() else "any"
+
+
+def _text_type(target: Target, wanted: schema_types.Wanted) -> str:
+    for name in ("date-time", "date"):
+        if name in wanted.formats:
+            return name
+    if target.timezone is not None:
+        return "date-time"
+    return "date" if target.date_format is not None else "string"
+
+
+def reading_of(target: Target) -> Reading:
+    """Give how a target's column is read."""
+    return Reading(
+        decimal=target.decimal or ".",
+        thousands=target.thousands,
+        date_format=target.date_format,
+        zone=ZoneInfo(target.timezone) if target.timezone else None,
+        blanks=frozenset(target.blank_values),
+    )
+
+
+def _compile_field(
+    text: str, target: Target, places: Mapping[str, int], schema: Mapping[str, Any], params: Mapping[str, str]
+) -> Field:
+    path = targets.parse(text)
+    pointer = targets.pointer(path)
+    item = (0,) if target.split is not None else ()
+    wanted = schema_types.wanted_at(schema, path + item)
+    reading = reading_of(target)
+    coerce = cells.COERCERS[asked_type(target, wanted)]
+    if target.source == "value":
+        return Field(path, pointer, lambda _: target.value, ())
+    if target.source == "param":
+        value = coerce(params[str(target.param)], reading)
+        return Field(path, pointer, lambda _: value, ())
+    if target.source == "expr":
+        expression = Expression(str(target.expr))
+        used = tuple(places) if expression.names_all else expression.columns
+        compute = _from_expression(expression, places, params, _from_cell(target, coerce, reading))
+        return Field(path, pointer, compute, tuple(places[name] for name in used))
+    column = places[str(target.column)]
+    return Field(path, pointer, _from_column(column, target, coerce, reading), (column,))
+
+
+def _when_blank(target: Target) -> Any:
+    if target.has_default:
+        return target.default
+    if target.blank == "error":
+        return Fault("blank", "the cell is empty, and the job asks for a value")
+    return None if target.blank == "null" else OMIT
+
+
+def _from_expression(
+    expression: Expression, places: Mapping[str, int], params: Mapping[str, str], convert: Callable[[Cell], Any]
+) -> Getter:
+    def get(row: Sequence[Cell]) -> Any:
+        value = expression.value(places, row, params)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            value = Number(Decimal(value))
+        # A list, an object or a Fault is what it is; the rest goes the way of a cell, to the type that is asked for.
+        return value if isinstance(value, list | dict | Fault) else convert(value)
+
+    return get
+
+
+def _from_column(column: int, target: Target, coerce: Coercer, reading: Reading) -> Getter:
+    convert = _from_cell(target, coerce, reading)
+    return lambda row: convert(row[column])
+
+
+def _from_cell(target: Target, coerce: Coercer, reading: Reading) -> Callable[[Cell], Any]:
+    blank = _when_blank(target)
+    convert = _converter(target, coerce)
+    blanks = reading.blanks
+
+    def value_of(cell: Cell) -> Any:
+        if cell is None or cell == "" or (blanks and cell in blanks):
+            return blank
+        return convert(cell, reading)
+
+    return value_of
+
+
+def _converter(target: Target, coerce: Coercer) -> Coercer:
+    words = target.map
+    if target.split is not None:
+        mark = target.split
+        one = coerce if words is None else lambda cell, _: _mapped(cells.shown(cell), words)
+        return lambda cell, reading: _split(cell, mark, one, reading)
+    if words is not None:
+        return lambda cell, _: _mapped_cell(cell, words)
+    return coerce
+
+
+def _mapped_cell(cell: Cell, words: Mapping[str, Any]) -> Any:
+    readable = cells.as_it_is(cell, Reading()) if not isinstance(cell, str) else cell
+    return readable if isinstance(readable, Fault) else _mapped(cells.shown(cell), words)
+
+
+def _mapped(text: str, words: Mapping[str, Any]) -> Any:
+    if text in words:
+        return words[text]
+    known = ", ".join(list(words)[:8])
+    return Fault("not-in-map", f'"{cells.cut(text)}" is not among the words that the job maps ({known})')
+
+
+def _split(cell: Cell, mark: str, coerce: Coercer, reading: Reading) -> Any:
+    text = cell if isinstance(cell, str) else cells.as_text(cell, reading)
+    if isinstance(text, Fault):
+        return text
+    pieces = [piece.strip() for piece in text.split(mark)]
+    if pieces[-1] == "":  # one mark at the end is how many systems write lists
+        pieces.pop()
+    if "" in pieces:
+        return Fault("empty-item", f'there is nothing between two "{mark}"; take one of them out')
+    values = [coerce(piece, reading) for piece in pieces]
+    return next((value for value in values if isinstance(value, Fault)), values)

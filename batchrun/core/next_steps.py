@@ -1,0 +1,27 @@
+"""One plain sentence for each state: what it means, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from batchrun.model import State
+
+SENTENCES: Mapping[State, str] = {
+    State.INVALID: "Not sent: the row has problems (see the Problems sheet). Correct it and run the sheet again.",
+    State.DUPLICATE: "Not sent: a row with this key was sent before. Look at that one first.",
+    State.READY: "Not sent yet. Go on with: batchrun resume {batch}",
+    State.SENDING: "Being sent. If nothing sends any more, go on with: batchrun resume {batch}",
+    State.PENDING: "Accepted; the run has not begun yet. Read it again with: batchrun refresh {batch}",
+    State.RUNNING: "Accepted and running. Read it again with: batchrun refresh {batch}",
+    State.AWAITING_REVIEW: "Waits for somebody to approve or reject it in the dashboard. Then: batchrun refresh {batch}",
+    State.COMPLETED: "Done. Nothing is left to do.",
+    State.FAILED: "The run ended without success. Read _error, and look at the run before anything is repeated.",
+    State.CANCELLED: "The run was cancelled. Look at the run before anything is repeated.",
+    State.REFUSED: "The API refused the row and started no run. Read _error and correct the row.",
+    State.IN_DOUBT: "Sent, but no answer came: the run may exist. Look for it in the dashboard; it is not sent again.",
+}
+
+
+def sentence(state: State, batch: str) -> str:
+    """Say what a state means for its row, and what to do next."""
+    return SENTENCES[state].format(batch=batch)

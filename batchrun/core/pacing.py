@@ -1,0 +1,124 @@
+"""How fast to send, as arithmetic: these objects return seconds to wait, and the caller sleeps.
+
+Times are seconds on one monotonic clock, passed in.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+
+# The schedule runs this much below the set rate, so that the jitter of sockets and timers does not push a
+# one-second window above it.
+HEADROOM = 1.004
+BURST_SECONDS = 0.010
+SLOWEST_SHARE = 1 / 64
+
+
+class Pace:
+    """A steady rate without catching up: after a stall at most 10 ms' worth of sends leave at once.
+
+    `slow_down` halves the rate, each quiet stretch of sends wins it back: additive increase, multiplicative decrease.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self.per_second = per_second
+        self._share = 1.0
+        self._next = -inf
+        self._not_before = -inf
+        self._recent: deque[float] = deque(maxlen=64)
+        self._reached = per_second
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two sends at the present pace; an unlimited one has none until it was slowed down."""
+        if self.per_second == inf and self._share == 1.0:
+            return 0.0
+        return HEADROOM / (self._reached * self._share)
+
+    def wait(self, now: float) -> float:
+        """Give the seconds until the next send may leave."""
+        return max(0.0, self._not_before - now, self._next - now)
+
+    def take(self, now: float) -> None:
+        """Note that a send leaves now."""
+        if self._next == -inf:  # the first send is no burst
+            self._next = now
+        self._next = max(self._next, now - BURST_SECONDS) + self.interval
+        self._recent.append(now)
+
+    def slow_down(self, now: float, pause: float) -> None:
+        """Send nothing for `pause` seconds, and then at half the pace.
+
+        A whole volley of 429s, from requests that were in flight together, halves it once.
+        """
+        if now >= self._not_before:
+            if self.per_second == inf and self._share == 1.0:
+                self._reached = self._observed(now)
+            self._share = max(self._share / 2, SLOWEST_SHARE)
+        self._not_before = max(self._not_before, now + pause)
+
+    def _observed(self, now: float) -> float:
+        return max(1.0, len(self._recent) / max(now - self._recent[0], 0.001)) if self._recent else 1.0
+
+    def speed_up(self) -> None:
+        """Win a little of the pace back, after an answer that was no 429."""
+        self._share = min(1.0, self._share + 0.02)
+
+    @property
+    def is_slowed(self) -> bool:
+        """Tell whether the pace is below the set rate."""
+        return self._share < 1.0
+
+
+class Window:
+    """The hard guard: in no window of one second do more sends leave than the rate allows."""
+
+    def __init__(self, per_second: float) -> None:
+        self._limit = 0 if per_second == inf else max(1, int(per_second))
+        self._span = self._limit / per_second if self._limit else 0.0
+        self._sent: deque[float] = deque(maxlen=self._limit or None)
+
+    def wait(self, now: float) -> float:
+        """Give the seconds until one more send fits into the window."""
+        if not self._limit or len(self._sent) < self._limit:
+            return 0.0
+        return max(0.0, self._sent[0] + self._span - now)
+
+    def take(self, now: float) -> None:
+        """Note that a send leaves now."""
+        if self._limit:
+            self._sent.append(now)
+
+
+def backoff(attempt: int, base: float, cap: float, chance: float) -> float:
+    """Give the seconds before attempt number `attempt` (from 1), with full jitter; `chance` is in [0, 1)."""
+    return float(min(cap, base * 2 ** min(attempt - 1, 32)) * chance)
+
+
+class RetryBudget:
+    """A bucket of tokens that failures to connect spend and successes refill, so that a dead network is no storm.
+
+    Source of the idea: the retry token bucket of the AWS SDKs.
+    """
+
+    def __init__(self, tokens: float = 60.0, cost: float = 5.0, gain: float = 1.0) -> None:
+        self._most = tokens
+        self._tokens = tokens
+        self._cost = cost
+        self._gain = gain
+
+    def spend(self) -> bool:
+        """Take the price of one retry; False when the budget is spent."""
+        if self._tokens < self._cost:
+            return False
+        self._tokens -= self._cost
+        return True
+
+    def refill(self) -> None:
+        """Put a little back, after an answer came."""
+        self._tokens = min(self._most, self._tokens + self._gain)
+
+    def begin_anew(self) -> None:
+        """Fill it up, as after the machine slept."""
+        self._tokens = self._most

@@ -1,0 +1,136 @@
+"""One source row to one prepared row: selected, keyed, mapped, validated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from batchrun.core import cells, keys, mapping, payloads, selection, validation
+from batchrun.core.cells import Fault, Reading
+from batchrun.core.expressions import Expression
+from batchrun.core.mapping import RowMapper
+from batchrun.core.schema import Schema
+from batchrun.core.spec import JobSpec
+from batchrun.model import Problem, SheetInfo, SourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A row that is ready to be journalled: `payload` is the JSON of `data`, None where the row is invalid.
+
+    `amounts` has one entry for each control total, None where the cell is empty or cannot be read.
+    """
+
+    row: SourceRow
+    key: tuple[str, ...]
+    payload: bytes | None
+    problems: tuple[Problem, ...]
+    amounts: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """All that is compiled once for a job and a sheet."""
+
+    info: SheetInfo
+    mapper: RowMapper
+    schema: Schema
+    key_columns: tuple[int, ...]
+    amounts: tuple[Callable[[SourceRow], Decimal | None], ...]
+    where: Callable[[SourceRow], Any] | None
+    rows: tuple[range, ...] = ()
+
+
+def compile_preparer(
+    spec: JobSpec, info: SheetInfo, schema: Schema, params: Mapping[str, str], rows: tuple[range, ...] = ()
+) -> Preparer:
+    """Compile a job for one sheet. The spec's checks have passed."""
+    places = {name: index for index, name in enumerate(info.header)}
+    return Preparer(
+        info=info,
+        mapper=mapping.compile_mapping(spec.data, info, schema.document, params),
+        schema=schema,
+        key_columns=tuple(places[name] for name in spec.key),
+        amounts=tuple(_amount(spec, name, places[name]) for name in spec.results.totals),
+        where=_where(spec, places, params),
+        rows=rows,
+    )
+
+
+def prepare(preparer: Preparer, row: SourceRow) -> Prepared | None:
+    """Prepare a row; None where it is not selected."""
+    if preparer.rows and not selection.selects(preparer.rows, row.number):
+        return None
+    if row.faults:
+        return _broken(preparer, row)
+    if preparer.where is not None:
+        wanted = preparer.where(row)
+        if wanted is False:
+            return None
+        if wanted is not True:
+            return _unsure(preparer, row, wanted)
+    return _prepared(preparer, row)
+
+
+def _prepared(preparer: Preparer, row: SourceRow) -> Prepared:
+    mapped = mapping.map_row(preparer.mapper, row)
+    problems = (
+        *keys.key_problems(preparer.info, row, preparer.key_columns),
+        *mapped.problems,
+        *validation.problems_of(preparer.schema, preparer.mapper, row, mapped),
+    )
+    return Prepared(
+        row=row,
+        key=keys.key_of(row, preparer.key_columns),
+        payload=None if problems else payloads.to_json(mapped.data),
+        problems=_one_a_cause(problems),
+        amounts=tuple(amount(row) for amount in preparer.amounts),
+    )
+
+
+def _one_a_cause(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Keep one problem for each cause: a key's bad cell is told once, though it feeds the payload too."""
+    if len(problems) < 2:
+        return problems
+    return tuple({(problem.cell, problem.code): problem for problem in problems}.values())
+
+
+def _broken(preparer: Preparer, row: SourceRow) -> Prepared:
+    where = preparer.info.row_address(row.number)
+    problems = tuple(Problem(row.number, where, None, None, None, fault.code, fault.message) for fault in row.faults)
+    return Prepared(row, (), None, problems, tuple(None for _ in preparer.amounts))
+
+
+def _unsure(preparer: Preparer, row: SourceRow, answer: Any) -> Prepared:
+    fault = answer if isinstance(answer, Fault) else Fault("where-failed", "`where` gives neither true nor false here")
+    where = preparer.info.row_address(row.number)
+    problem = Problem(row.number, where, None, None, None, fault.code, fault.message)
+    return Prepared(row, keys.key_of(row, preparer.key_columns), None, (problem,), _amounts(preparer, row))
+
+
+def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Decimal | None, ...]:
+    return tuple(amount(row) for amount in preparer.amounts)
+
+
+def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) -> Callable[[SourceRow], Any] | None:
+    if spec.source.where is None:
+        return None
+    expression = Expression(spec.source.where)
+    return lambda row: expression.value(places, row.cells, params)
+
+
+def _amount(spec: JobSpec, name: str, column: int) -> Callable[[SourceRow], Decimal | None]:
+    reading = next(
+        (mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading()
+    )
+
+    def amount(row: SourceRow) -> Decimal | None:
+        cell = row.cells[column]
+        if cells.is_blank(cell, reading):
+            return Decimal(0)
+        value = cells.as_number(cell, reading)
+        return None if isinstance(value, Fault) else value
+
+    return amount

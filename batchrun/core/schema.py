@@ -1,0 +1,94 @@
+"""The procedure's input schema: checked before anything is checked against it, and never fetched from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+from jsonschema import exceptions, validators
+
+from batchrun.core.cells import cut
+from batchrun.core.targets import pointer
+from batchrun.errors import BadSchema
+
+# How much a pattern may backtrack on one value before it is stopped: some milliseconds.
+BACKTRACK_LIMIT = 100_000
+DEFAULT_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECTS = {
+    DEFAULT_DIALECT,
+    "https://json-schema.org/draft/2019-09/schema",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-06/schema",
+    "http://json-schema.org/draft-04/schema",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A schema that can be used: its document, with exact numbers, and its compiled validator."""
+
+    document: Mapping[str, Any]
+    validator: Any
+
+
+def compile_schema(document: Any, name: str) -> Schema:
+    """Check a schema and compile it. Raise BadSchema with one sentence where it cannot be used."""
+    if not isinstance(document, dict):
+        raise BadSchema(f"{name}: a JSON Schema is an object, and this file holds {_kind(document)}")
+    dialect = document.get("$schema", DEFAULT_DIALECT)
+    if not isinstance(dialect, str) or dialect.rstrip("#") not in DIALECTS:
+        raise BadSchema(f'{name}: "$schema" names {cut(repr(dialect))}, which is not known; 2020-12 is {DEFAULT_DIALECT}')
+    _refuse_foreign_references(document, name)
+    _check_itself(document, dialect, name)
+    try:
+        validator = jsonschema_rs.validator_for(
+            {"$schema": DEFAULT_DIALECT, **document},
+            validate_formats=True,
+            ignore_unknown_formats=False,
+            offline=True,
+            pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+        )
+    except (ValueError, jsonschema_rs.ReferencingError) as error:
+        raise BadSchema(f"{name}: the schema cannot be used: {_short(error)}") from None
+    return Schema(document, validator)
+
+
+def _check_itself(document: dict[str, Any], dialect: str, name: str) -> None:
+    checker = validators.validator_for({"$schema": dialect}, default=validators.validator_for({}))
+    try:
+        checker.check_schema(document)
+    except exceptions.SchemaError as error:
+        where = pointer(error.path) or "its top"
+        raise BadSchema(f"{name}: the schema itself is wrong at {where}: {cut(error.message)}") from None
+
+
+def _refuse_foreign_references(document: Any, name: str) -> None:
+    ids = {node["$id"] for node in _objects(document) if isinstance(node.get("$id"), str)}
+    for node in _objects(document):
+        for keyword in ("$ref", "$dynamicRef"):
+            reference = node.get(keyword)
+            if isinstance(reference, str) and not reference.startswith("#") and reference.split("#")[0] not in ids:
+                raise BadSchema(
+                    f'{name}: the reference "{cut(reference)}" points out of the file; nothing is ever fetched, '
+                    'so copy what it names into "$defs"'
+                )
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _objects(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _objects(child)
+
+
+def _kind(document: Any) -> str:
+    return {list: "a list", str: "text", type(None): "nothing"}.get(type(document), "a single value")
+
+
+def _short(error: Exception) -> str:
+    return cut(str(getattr(error, "message", error)).splitlines()[0])

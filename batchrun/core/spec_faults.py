@@ -1,0 +1,123 @@
+"""Build a spec from plain data, and say every fault of it in plain words with the place where it stands."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from batchrun.core import spec
+from batchrun.core.suggestions import did_you_mean
+from batchrun.core.targets import Step
+
+Place = tuple[Step, ...]
+
+
+class SpecFault(NamedTuple):
+    """One fault, and the path of keys to where it stands in the document."""
+
+    place: Place
+    message: str
+
+
+_PARTS: dict[str, type[BaseModel]] = {
+    "procedure": spec.Procedure,
+    "source": spec.Source,
+    "results": spec.Results,
+    "review": spec.Review,
+}
+_MESSAGES = {
+    "missing": 'the key "{name}" is missing',
+    "string_type": '"{name}" must be text; put it in quotes',
+    "string_too_short": '"{name}" is empty',
+    "string_too_long": '"{name}" must be a single character',
+    "int_type": '"{name}" must be a whole number',
+    "int_from_float": '"{name}" must be a whole number',
+    "bool_type": '"{name}" must be true or false',
+    "dict_type": '"{name}" must have keys below it',
+    "model_type": '"{name}" must have keys below it',
+    "tuple_type": '"{name}" must be a list',
+    "too_short": '"{name}" is empty',
+}
+
+
+def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFault]]:
+    """Build the model, and give the faults that stand in its way.
+
+    What is faulty and optional is left out of the model, so that the rest can still be checked and all faults be
+    told at once. None where something that is needed is missing.
+    """
+    faults: list[SpecFault] = []
+    data: Any = copy.deepcopy(dict(document))
+    for _ in range(50):
+        try:
+            return spec.JobSpec.model_validate(data), faults
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        faults += [fault for fault in map(_fault, details) if fault not in faults]
+        if not any([_without(data, detail) for detail in details]):
+            break
+    return None, [fault for fault in faults if not _follows(fault, faults)]
+
+
+def _follows(fault: SpecFault, faults: list[SpecFault]) -> bool:
+    """Tell whether a key is called missing only because its faulty value was taken out."""
+    others = (other for other in faults if other is not fault)
+    return fault.message.endswith("is missing") and any(other.place == fault.place for other in others)
+
+
+def _fault(detail: ErrorDetails) -> SpecFault:
+    place = tuple(step for step in detail["loc"] if step != "[key]")
+    name = str(place[-1]) if place else "the job"
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return SpecFault(place, f'unknown key "{name}"{did_you_mean(name, _known_keys(place[:-1]))}')
+    if kind == "value_error":
+        return SpecFault(place, str(detail["ctx"]["error"]))
+    if kind == "literal_error":
+        return SpecFault(place, f'"{name}" must be {detail["ctx"]["expected"]}{_given(detail)}')
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return SpecFault(place, f'"{name}" must be {_bound(detail)}')
+    if kind == "string_pattern_mismatch":
+        return SpecFault(place, f'"{name}"{_given(detail)} is not written as it must be: {detail["ctx"]["pattern"]}')
+    said = _MESSAGES.get(kind)
+    return SpecFault(place, said.format(name=name) if said else f'"{name}": {detail["msg"].lower()}')
+
+
+def _given(detail: ErrorDetails) -> str:
+    return f" (it is {str(detail['input'])[:80]!r})"
+
+
+def _bound(detail: ErrorDetails) -> str:
+    limits = detail["ctx"]
+    return f"at least {limits['ge']}" if "ge" in limits else f"at most {limits['le']}"
+
+
+def _known_keys(place: Place) -> Iterator[str]:
+    model: type[BaseModel] = spec.JobSpec
+    if place:
+        model = spec.Param if place[0] == "params" else spec.Target
+        model = _PARTS.get(str(place[0]), model)
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+
+
+def _without(data: Any, detail: ErrorDetails) -> bool:
+    """Take what is faulty out of the data; False where nothing can be taken out."""
+    place = detail["loc"]
+    if detail["type"] == "missing" or not place:
+        return False
+    *way, last = (step for step in place if step != "[key]")
+    for step in way:
+        data = data[step] if _has(data, step) else None
+    if isinstance(data, dict) and last in data:
+        del data[last]
+        return True
+    return False
+
+
+def _has(data: Any, step: Step) -> bool:
+    return isinstance(data, dict) and step in data

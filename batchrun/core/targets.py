@@ -1,0 +1,90 @@
+"""Target paths in a payload: `amount`, `payee.iban`, `contacts[0].email`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+Step = str | int
+Path = tuple[Step, ...]
+
+_TOKEN = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d{1,4})\]|(\.)")
+
+
+class _Hole:
+    """Marks a place in a list that no value filled; such places close up."""
+
+
+HOLE: Final = _Hole()
+
+
+def parse(text: str) -> Path:
+    r"""Give a target's steps: names, and zero-based places in lists. `\.` is a dot inside a name.
+
+    Raise ValueError where the text is not a target.
+    """
+    steps: list[Step] = []
+    place, expects_name = 0, True
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None or (match[1] is not None) != expects_name:
+            raise ValueError(_FAULT.format(text))
+        if match[1] is not None:
+            steps.append(re.sub(r"\\(.)", r"\1", match[1]))
+        elif match[2] is not None:
+            steps.append(int(match[2]))
+        expects_name = match[3] is not None
+        place = match.end()
+    if expects_name:
+        raise ValueError(_FAULT.format(text))
+    return tuple(steps)
+
+
+_FAULT = '"{}" is not a target; write names with dots and list places in brackets, such as payee.iban or lines[0].sku'
+
+
+def pointer(path: Iterable[Step]) -> str:
+    """Give a path as a JSON Pointer (RFC 6901), as problems name it: `/payee/iban`."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def place(root: dict[str, Any], path: Path, value: Any) -> None:
+    """Put a value at its path, building the objects and lists on the way."""
+    here: Any = root
+    for step, following in zip(path, path[1:], strict=False):
+        here = _enter(here, step, [] if isinstance(following, int) else {})
+    _enter(here, path[-1], value, replace=True)
+
+
+def _enter(here: Any, step: Step, fresh: Any, *, replace: bool = False) -> Any:
+    if isinstance(step, int):
+        here.extend([HOLE] * (step + 1 - len(here)))
+        if replace or here[step] is HOLE:
+            here[step] = fresh
+    elif replace or step not in here:
+        here[step] = fresh
+    return here[step]
+
+
+def close_up(value: Any) -> Any:
+    """Drop the places of lists that no value filled: omitted lines leave no gap."""
+    if isinstance(value, dict):
+        return {name: close_up(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [close_up(item) for item in value if item is not HOLE]
+    return value
+
+
+def clashes(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """Give pairs of targets of which one lies inside the other, or that use a place both as list and as object."""
+    known: dict[Path, tuple[type, Path]] = {}
+    found = []
+    for path in paths:
+        for length in range(1, len(path) + 1):
+            kind = type(path[length]) if length < len(path) else type(None)
+            before, owner = known.setdefault(path[:length], (kind, path))
+            if owner != path and (before is not kind or kind is type(None)):
+                found.append((owner, path))
+                break
+    return found

@@ -1,0 +1,145 @@
+"""Intent, call, answer: sends each ready row once, by workers that each have a connection of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from batchrun.core.answers import Context, Fault, Seen, Verdict, judge
+from batchrun.core.conduct import DOUBTS_IN_A_ROW, Conduct, Policy, Stop
+from batchrun.core.lifecycle import OPEN, Event
+from batchrun.engine.feed import Feed
+from batchrun.engine.gate import Gate
+from batchrun.engine.ports import Clock, OpenRun, Outgoing, Recorded, Runner, SenderJournal, Watch
+from batchrun.model import State
+
+PROBE_SECONDS = 600.0
+PROBE_PAUSE = 5.0
+INVENTED_RUN = "run_batchrun_is_the_api_back"
+
+
+class Dispatcher:
+    """Sends a batch's ready rows. `prober` reads a run while the senders wait for the API to come back."""
+
+    def __init__(
+        self,
+        journal: SenderJournal,
+        runners: Sequence[Runner],
+        prober: Runner,
+        gate: Gate,
+        clock: Clock,
+        watch: Watch,
+        policy: Policy,
+        *,
+        last_run: str | None = None,
+        on_open: Callable[[OpenRun], None] = lambda _run: None,
+        limit: int | None = None,
+    ) -> None:
+        self._journal = journal
+        self._runners = runners
+        self._prober = prober
+        self._gate = gate
+        self._clock = clock
+        self._watch = watch
+        self._policy = policy
+        self._conduct = Conduct(policy, clock.chance)
+        self._on_open = on_open
+        self._feed = Feed(journal, clock, limit)
+        self._last_run = last_run or INVENTED_RUN
+        self._road = asyncio.Event()
+        self._road.set()
+        self._probing: asyncio.Task[None] | None = None
+        self.stopped: Stop | None = None
+
+    async def run(self) -> Stop | None:
+        """Send until nothing is left or something stops it; answers that are under way are always awaited."""
+        async with asyncio.TaskGroup() as group:
+            for runner in self._runners:
+                group.create_task(self._work(runner))
+        if self._probing is not None:
+            await self._probing
+        return self.stopped
+
+    def stop(self, stop: Stop) -> None:
+        """Send nothing more; the first reason stands."""
+        self.stopped = self.stopped or stop
+        self._gate.closed = True
+        self._feed.close()
+        self._road.set()
+
+    async def _work(self, runner: Runner) -> None:
+        while (row := await self._feed.next()) is not None:
+            await self._road.wait()
+            if not await self._gate.turn():
+                self._feed.done()
+                return
+            await self._send(row, runner)
+
+    async def _send(self, row: Outgoing, runner: Runner) -> None:
+        intent = await self._journal.intend(row.position, self._clock.now())
+        self._watch.stepped(row.position, State.READY, intent.state)
+        if intent.state is not State.SENDING or not intent.moved:
+            self._feed.done()
+            return
+        seen = await self._call(row, runner)
+        verdict = judge(seen, self._context())
+        recorded = await self._journal.record(row.position, verdict, seen.status, self._clock.now())
+        self._watch.stepped(row.position, State.SENDING, recorded.state)
+        self._react(row, verdict, recorded, seen)
+
+    async def _call(self, row: Outgoing, runner: Runner) -> Seen:
+        if self.stopped is not None:  # the stop came while the intent was being committed: no byte has left
+            return Seen(fault=Fault.NOT_CONNECTED, left=False, detail="not sent, because the batch had stopped")
+        return await runner.start(row.body, self._gate.write)
+
+    def _context(self) -> Context:
+        return Context(
+            now=self._clock.now(),
+            accepted_before=self._conduct.accepted,
+            not_run=self._policy.not_run,
+            repeatable=self._policy.repeatable,
+        )
+
+    def _react(self, row: Outgoing, verdict: Verdict, recorded: Recorded, seen: Seen) -> None:
+        reaction = self._conduct.after(verdict, seen)
+        stop = self._conduct.after_known_run(verdict.run_id) if recorded.known_run else reaction.stop
+        if stop is not None:
+            self.stop(stop)
+        if reaction.speed_up:
+            self._gate.pace.speed_up()
+        if reaction.pause is not None:
+            self._gate.pace.slow_down(self._clock.monotonic(), reaction.pause)
+            self._watch.waiting("the API asks for a slower pace (429)", reaction.pause)
+        if reaction.probe:
+            self._begin_probe()
+        if verdict.run_id is not None and recorded.state in OPEN:
+            self._last_run = verdict.run_id
+            self._on_open(OpenRun(row.position, verdict.run_id, recorded.state))
+        self._let_go(row, verdict, reaction.again)
+
+    def _let_go(self, row: Outgoing, verdict: Verdict, again: float) -> None:
+        if verdict.event in (Event.NOT_RECEIVED, Event.REPEAT) and self.stopped is None:
+            self._feed.give_back(row, again)
+        else:
+            self._feed.done()
+
+    def _begin_probe(self) -> None:
+        if self._probing is None and self.stopped is None:
+            self._road.clear()
+            self._watch.waiting(f"{DOUBTS_IN_A_ROW} rows in a row are in doubt; asking whether the API is back", 0.0)
+            self._probing = asyncio.ensure_future(self._probe())
+
+    async def _probe(self) -> None:
+        """Read the last run, or an invented one, until the API answers below 500 or time is up."""
+        deadline = self._clock.monotonic() + PROBE_SECONDS
+        while self.stopped is None:
+            seen = await self._prober.read(self._last_run)
+            if seen.status is not None and seen.status < 500:
+                self._conduct.begin_anew()
+                break
+            if self._clock.monotonic() >= deadline:
+                self.stop(Stop("doubts", f"{DOUBTS_IN_A_ROW} rows in a row are in doubt, and the API did not come back"))
+                break
+            await self._clock.sleep(PROBE_PAUSE)
+        self._probing = None
+        self._road.set()

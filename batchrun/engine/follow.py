@@ -1,0 +1,138 @@
+"""Follows open runs to their end: reads each with exponential backoff, the oldest first, at a bounded rate."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from batchrun.core.lifecycle import API_EVENTS, ENDED
+from batchrun.core.pacing import backoff
+from batchrun.core.readings import Reading, read
+from batchrun.engine.gate import Gate
+from batchrun.engine.ports import Clock, FollowerJournal, OpenRun, Runner, Watch
+from batchrun.model import State
+
+FIRST_READING = 1.0
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(order=True, slots=True)
+class _Due:
+    at: float
+    position: int
+    run_id: str
+    state: State
+    reading: int = 0
+
+
+class Follower:
+    """Reads open runs until each has ended or waits for a review."""
+
+    def __init__(
+        self, journal: FollowerJournal, runners: Sequence[Runner], gate: Gate, clock: Clock, watch: Watch
+    ) -> None:
+        self._journal = journal
+        self._runners = runners
+        self._gate = gate
+        self._clock = clock
+        self._watch = watch
+        self._due: list[_Due] = []
+        self._under_way = 0
+        self._expecting = False
+        self._ended = False
+        self._changed = asyncio.Event()
+        self.refused: str | None = None
+
+    def expect_more(self, expecting: bool) -> None:
+        """Say whether runs may still be added."""
+        self._expecting = expecting
+        self._changed.set()
+
+    def add(self, run: OpenRun) -> None:
+        """Follow one more run, unless it waits for a person."""
+        if run.state is not State.AWAITING_REVIEW:
+            self._push(_Due(self._clock.monotonic() + FIRST_READING, run.position, run.run_id, run.state))
+
+    def end(self) -> None:
+        """Stop following; what is open stays open."""
+        self._ended = True
+        self._gate.closed = True
+        self._changed.set()
+
+    @property
+    def left(self) -> int:
+        """How many runs are still being followed."""
+        return len(self._due) + self._under_way
+
+    async def run(self) -> None:
+        """Follow what is open in the journal, and what is added, to the end."""
+        for run in await self._journal.open_runs():
+            self._push(_Due(self._clock.monotonic(), run.position, run.run_id, run.state))
+        async with asyncio.TaskGroup() as group:
+            for runner in self._runners:
+                group.create_task(self._work(runner))
+
+    def _push(self, due: _Due) -> None:
+        heapq.heappush(self._due, due)
+        self._changed.set()
+
+    async def _work(self, runner: Runner) -> None:
+        while (due := await self._next()) is not None:
+            try:
+                if not await self._gate.turn():
+                    return
+                await self._read(due, runner)
+            finally:
+                self._under_way -= 1
+                self._changed.set()
+
+    async def _next(self) -> _Due | None:
+        while not self._ended:
+            now = self._clock.monotonic()
+            if self._due and self._due[0].at <= now:
+                self._under_way += 1
+                return heapq.heappop(self._due)
+            if not self._due and not self._under_way and not self._expecting:
+                break
+            await self._wait(self._due[0].at - now if self._due else None)
+        return None
+
+    async def _wait(self, seconds: float | None) -> None:
+        self._changed.clear()
+        changed = asyncio.ensure_future(self._changed.wait())
+        slept = [asyncio.ensure_future(self._clock.sleep(seconds))] if seconds is not None else []
+        try:
+            await asyncio.wait([changed, *slept], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (changed, *slept):
+                task.cancel()
+
+    async def _read(self, due: _Due, runner: Runner) -> None:
+        seen = await runner.read(due.run_id)
+        reading = read(seen, due.run_id)
+        if reading.refused is not None:
+            self.refused = reading.refused
+            self.end()
+            return
+        state = await self._told(due, reading)
+        if state in ENDED or state is State.AWAITING_REVIEW:
+            return
+        if reading.slow_down:
+            self._gate.pace.slow_down(self._clock.monotonic(), LONGEST_PAUSE / 10)
+        self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
+
+    async def _told(self, due: _Due, reading: Reading) -> State:
+        if reading.event is None or API_EVENTS[reading.event] is due.state:
+            return due.state
+        recorded = await self._journal.follow(
+            due.position, reading.event, reading.output, reading.error, reading.finished_at, self._clock.now()
+        )
+        self._watch.stepped(due.position, due.state, recorded.state)
+        return recorded.state
+
+    def _later(self, due: _Due) -> float:
+        # Half of the pause is certain, so that a run is never read again at once; the other half is chance.
+        pause = backoff(due.reading + 1, FIRST_READING, LONGEST_PAUSE, 0.5 + self._clock.chance() / 2)
+        return self._clock.monotonic() + pause

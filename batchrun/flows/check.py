@@ -1,0 +1,155 @@
+"""`check`: reads, maps and validates every row, and sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+
+from batchrun.core import payloads
+from batchrun.core.naming import world_name
+from batchrun.core.prepare import Prepared
+from batchrun.core.totals import Totals, as_json
+from batchrun.errors import COMPLETED, NEEDS_ATTENTION
+from batchrun.flows import preparing
+from batchrun.flows.loading import Choice, LoadedJob, loaded
+from batchrun.flows.origins import Origins
+from batchrun.flows.preparing import Pass
+from batchrun.flows.telling import Counting, Teller
+from batchrun.io import journal_rows
+from batchrun.io.journal import journal_if_any
+from batchrun.model import ControlTotal, Problem, State
+
+CHUNK = 500
+
+
+@dataclass
+class CheckReport:
+    """What a check found. `seconds` is how long sending takes at the set rate; None where none is set."""
+
+    job: str = ""
+    environment: str = "sandbox"
+    rows: int = 0
+    invalid: int = 0
+    duplicates: int = 0
+    totals: tuple[ControlTotal, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    bodies: list[tuple[int, bytes]] = field(default_factory=list)
+    seconds: float | None = None
+    rate: str = ""
+
+    @property
+    def valid(self) -> int:
+        """Rows that a run would send."""
+        return self.rows - self.invalid - self.duplicates
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every row is valid."""
+        return NEEDS_ATTENTION if self.invalid or self.duplicates else COMPLETED
+
+    def as_json(self) -> dict[str, object]:
+        """Give the document of `check --json`."""
+        return {
+            "version": 1,
+            "rows": self.rows,
+            "valid": self.valid,
+            "invalid": self.invalid,
+            "duplicates": self.duplicates,
+            "totals": as_json(self.totals),
+            "problems": [problem_json(problem) for problem in self.problems],
+            "error": None,
+        }
+
+
+def problem_json(problem: Problem) -> dict[str, object]:
+    """Give one problem as `check --json` shows it."""
+    return {name: getattr(problem, name) for name in Problem.__dataclass_fields__}
+
+
+def check(
+    path: Path, choice: Choice, origins: Origins, journal_path: Path | None, teller: Teller, show: int = 0
+) -> CheckReport:
+    """Check a job's rows; problems are data, and what keeps the job from being read is raised."""
+    with loaded(path, choice) as job, teller.counting("rows checked") as counting:
+        return _checked(job, origins, journal_path, counting, show)
+
+
+def _checked(
+    job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int
+) -> CheckReport:
+    through = Pass(job)
+    tally = _Tally(job, origins, journal_path)
+    report = CheckReport(job=job.spec.job, environment=job.choice.environment, rate=job.spec.rate)
+    for one in preparing.prepared_rows(through, counting):
+        tally.add(one)
+        if one.payload is not None and len(report.bodies) < show:
+            report.bodies.append((one.row.number, payloads.request_body(one.payload, job.spec.procedure)))
+    preparing.refuse_no_rows(through)
+    tally.finish(through)
+    report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
+    report.totals, report.problems = tally.totals.controls(), tally.problems
+    report.notes = preparing.notes_of(through)
+    report.seconds = None if job.spec.per_second == inf else report.valid / job.spec.per_second
+    preparing.check_expectations(through, tally.totals)
+    return report
+
+
+class _Tally:
+    """Counts rows by the state that they would have; keys that are taken are looked up some at a time."""
+
+    def __init__(self, job: LoadedJob, origins: Origins, journal_path: Path | None) -> None:
+        self._job = job
+        self._world = world_name(job.spec.procedure.id, job.choice.environment, origins.base)
+        self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
+        self._journal = journal_if_any(journal_path)
+        self._waiting: list[Prepared] = []
+        self.totals = Totals(job.spec.results.totals)
+        self.invalid = self.duplicates = 0
+        self.problems: list[Problem] = []
+
+    def add(self, one: Prepared) -> None:
+        self.problems += one.problems
+        self._waiting.append(one)
+        if len(self._waiting) >= CHUNK:
+            self._settle()
+
+    def finish(self, through: Pass) -> None:
+        self._settle()
+        for one in preparing.repeated_rows(through):
+            self._make_invalid(one, preparing.repeat_problem(through, one))
+        self.problems.sort(key=lambda problem: problem.row)
+        if self._journal is not None:
+            self._journal.close()
+
+    def _settle(self) -> None:
+        for one, state in self._states(self._waiting):
+            self.invalid += state is State.INVALID
+            self.duplicates += state is State.DUPLICATE
+            self.totals.add(state, one.amounts)
+        self._waiting.clear()
+
+    def _make_invalid(self, one: Prepared, problem: Problem) -> None:
+        self.problems.append(problem)
+        (_, state), *_ = self._states([one])
+        if state is not State.INVALID:
+            self.invalid += 1
+            self.duplicates -= state is State.DUPLICATE
+            self.totals.move(state, State.INVALID, one.amounts)
+
+    def _states(self, some: list[Prepared]) -> Iterator[tuple[Prepared, State]]:
+        ids = {payloads.key_id(self._world, one.key, self._period): one for one in some if one.payload is not None}
+        taken = {id(ids[key_id]) for key_id in self._taken(list(ids))}
+        for one in some:
+            if one.payload is None:
+                yield one, State.INVALID
+            else:
+                yield one, State.DUPLICATE if id(one) in taken else State.READY
+
+    def _taken(self, ids: list[bytes]) -> set[bytes]:
+        if self._journal is None or not ids:
+            return set()
+        with self._journal.reading() as connection:
+            return journal_rows.taken_keys(connection, ids, self._job.choice.environment)

@@ -1,0 +1,69 @@
+"""The ways to the API for one batch: the key, the route, and the simulator where one stands in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from batchrun.flows.origins import is_loopback
+from batchrun.io import runner_api
+from batchrun.io.api_key import PREFIXES, ApiKey, find_key
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch, Draft
+from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.simulator_process import simulator
+
+SYNC_MARGIN = 30.0
+DEFAULT_EXECUTION = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What it takes to make connections for a batch; the key is found before anything is sent."""
+
+    key: ApiKey
+    proxy: str | None = field(default=None)
+
+    @contextlib.contextmanager
+    def opened(self, journal: Journal, batch: Batch) -> Iterator[Route]:
+        """Give the route to the API; for a simulated batch, start its simulator where it was."""
+        read_seconds = answer_seconds(batch)
+        if not batch.simulated:
+            tls = runner_api.tls_context() if batch.base_url.startswith("https") else None
+            yield Route(batch.base_url, self.key, tls, self.proxy, read_seconds)
+            return
+        with simulator(journal.simulator_file(batch.id), batch.knobs, seed=batch.id) as origin:
+            yield Route(origin, self.key, None, None, read_seconds)
+
+
+def doors_for(batch: Draft, spec: Path) -> Doors:
+    """Find the key for a batch's environment, and the proxy on the way; raise BadKey where there is no fitting key."""
+    if batch.simulated:
+        return Doors(ApiKey(f"{PREFIXES[batch.environment]}simulated", "the simulator"))
+    return Doors(find_key(batch.environment, spec), proxy_for(batch.base_url))
+
+
+def proxy_for(origin: str) -> str | None:
+    """Give the proxy that the system's settings name for an origin; never one for this machine itself."""
+    parts = urlsplit(origin)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host) or os.environ.get("BATCHRUN_NO_PROXY"):
+        return None
+    return getproxies().get(parts.scheme)
+
+
+def answer_seconds(batch: Draft) -> float:
+    """Give how long an answer may take: a sync run's executionTimeout and 30 s more."""
+    if batch.mode != "sync":
+        return runner_api.READ_SECONDS
+    return (batch.timeout_ms / 1000 if batch.timeout_ms is not None else DEFAULT_EXECUTION) + SYNC_MARGIN
+
+
+def runner(route: Route, batch: Draft) -> RunnerApi:
+    """Make one worker's door to the Runner API."""
+    return RunnerApi(route, f"/v1/procedures/{batch.procedure_id}/{batch.environment}")

@@ -1,0 +1,49 @@
+"""The journal's writer in the shape that the engine's Protocols ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from batchrun.core.answers import Verdict
+from batchrun.core.lifecycle import Event
+from batchrun.engine.ports import OpenRun, Outgoing, Recorded
+from batchrun.io.journal_steps import Stepped
+from batchrun.io.journal_writer import JournalWriter
+from batchrun.model import State
+
+FOLLOWED = (State.PENDING, State.RUNNING)
+
+
+class EngineJournal:
+    """SenderJournal and FollowerJournal over one writer."""
+
+    def __init__(self, writer: JournalWriter, followed: Sequence[State] = FOLLOWED) -> None:
+        self._writer = writer
+        self._followed = followed
+
+    async def ready(self, after: int, limit: int) -> list[Outgoing]:
+        """Give the next rows that are ready, beyond a position."""
+        return [Outgoing(*row) for row in await self._writer.ready(after, limit)]
+
+    async def intend(self, position: int, at: datetime) -> Recorded:
+        """Commit that a row's request is about to leave."""
+        return _recorded(await self._writer.intend(position, at))
+
+    async def record(self, position: int, verdict: Verdict, status: int | None, at: datetime) -> Recorded:
+        """Commit what an answer means."""
+        return _recorded(await self._writer.record(position, verdict, status, at))
+
+    async def open_runs(self) -> list[OpenRun]:
+        """Give the runs that have not ended, the oldest first."""
+        return [OpenRun(*run) for run in await self._writer.open_runs(self._followed)]
+
+    async def follow(
+        self, position: int, event: Event, output: object, error: str | None, finished_at: datetime | None, at: datetime
+    ) -> Recorded:
+        """Commit what a reading of a run says."""
+        return _recorded(await self._writer.follow(position, event, output, error, finished_at, at))
+
+
+def _recorded(stepped: Stepped) -> Recorded:
+    return Recorded(stepped.state, stepped.moved, stepped.known_run)

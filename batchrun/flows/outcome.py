@@ -1,0 +1,116 @@
+"""What a command about a batch ends with: one document, one exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
+from batchrun.core.lifecycle import OPEN, UNSENT
+from batchrun.core.totals import Totals, as_json
+from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
+from batchrun.io import journal_batches, journal_rows
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.model import ControlTotal, State
+
+INTERRUPTION = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a batch stands. `stopped` is null once nothing is left to send."""
+
+    batch: str | None = None
+    job: str | None = None
+    environment: str | None = None
+    rows: int = 0
+    runs: int = 0
+    counts: Mapping[State, int] = field(default_factory=dict)
+    totals: tuple[ControlTotal, ...] = ()
+    workbook: str | None = None
+    stopped: str | None = None
+    next: str | None = None
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """When several hold, the first of 3, 1, 4 wins; an interruption is 130."""
+        if self.interrupted:
+            return INTERRUPTED
+        if self.stopped is not None:
+            return STOPPED
+        if any(state in ATTENTION for state in self.counts):
+            return NEEDS_ATTENTION
+        return STILL_OPEN if any(state in OPEN or state in UNSENT for state in self.counts) else COMPLETED
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the document that `--json` prints."""
+        return {
+            "version": 1,
+            "batch": self.batch,
+            "job": self.job,
+            "environment": self.environment,
+            "rows": self.rows,
+            "runs": self.runs,
+            "counts": {state.value: count for state, count in self.counts.items()},
+            "totals": as_json(self.totals),
+            "workbook": self.workbook,
+            "stopped": self.stopped,
+            "next": self.next,
+            "error": None,
+        }
+
+
+def error_json(error: BatchrunError, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Put an error into a document whose other keys are there, with zeros."""
+    return {**document, "error": {"code": error.code, "message": error.message}} | (
+        {"next": error.next} if "next" in document and error.next else {}
+    )
+
+
+def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) -> Outcome:
+    """Read from the journal how a batch stands."""
+    with journal.reading() as connection:
+        batch = journal_batches.find(connection, batch_name)
+        assert batch is not None  # noqa: S101  # batches are never removed
+        counts = journal_batches.counts(connection, [batch.id]).get(batch.id, {})
+        runs = journal_rows.count_payloads(connection, batch.id)
+        totals = totals_of(journal, batch)
+    return Outcome(
+        batch=batch.name,
+        job=batch.job,
+        environment=batch.environment,
+        rows=sum(counts.values()),
+        runs=runs,
+        counts=counts,
+        totals=totals,
+        workbook=batch.workbook if batch.workbook_sha256 else None,
+        stopped=batch.stopped,
+        next=next_command(batch, counts),
+        interrupted=interrupted,
+    )
+
+
+def totals_of(journal: Journal, batch: Batch) -> tuple[ControlTotal, ...]:
+    """Add up a batch's control totals by state."""
+    totals = Totals(batch.settings["totals"])
+    if totals.columns:
+        with journal.reading() as connection:
+            for state, amounts in journal_rows.amounts_by_state(connection, batch.id):
+                totals.add(state, amounts)
+    return totals.controls()
+
+
+def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:
+    """Give the command that goes on from here; None where nothing is left to do."""
+    if State.READY in counts or State.SENDING in counts:
+        return f"batchrun resume {batch.name}"
+    if State.IN_DOUBT in counts:
+        return f"batchrun show {batch.name} --state in_doubt"
+    if State.PENDING in counts or State.RUNNING in counts:
+        return f"batchrun resume {batch.name}"
+    if State.AWAITING_REVIEW in counts:
+        return f"batchrun refresh {batch.name}"
+    return None

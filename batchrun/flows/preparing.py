@@ -1,0 +1,120 @@
+"""Goes through a job's rows once: selected, prepared, counted, and held against what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+
+from batchrun.core import keys, spec_checks
+from batchrun.core.keys import KeyIndex
+from batchrun.core.prepare import Prepared, prepare
+from batchrun.core.totals import Totals, grouped
+from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
+from batchrun.flows.loading import LoadedJob
+from batchrun.flows.telling import Counting
+from batchrun.model import ControlTotal, Problem
+
+EVERY = 5_000
+
+
+@dataclass
+class Pass:
+    """What one pass over the rows has counted."""
+
+    job: LoadedJob
+    rows: int = 0
+    left_out: int = 0
+    keys: KeyIndex = field(default_factory=KeyIndex)
+    repeats: dict[int, tuple[int, ...]] = field(default_factory=dict)
+
+
+def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
+    """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
+    selected = _selected(through)
+    for one in islice(selected, through.job.choice.limit):
+        through.rows += 1
+        if one.key and all(one.key):
+            through.keys.add(one.row.number, one.key)
+        if through.rows % EVERY == 0:
+            counting(through.rows)
+        yield one
+    through.left_out += sum(1 for _ in selected) if through.job.choice.limit is not None else 0
+    through.repeats = through.keys.repeats()
+
+
+def _selected(through: Pass) -> Iterator[Prepared]:
+    preparer = through.job.preparer
+    for row in through.job.source.rows():
+        one = prepare(preparer, row)
+        if one is None:
+            through.left_out += 1
+        else:
+            yield one
+
+
+def repeated_rows(through: Pass) -> Iterator[Prepared]:
+    """Give the rows whose key comes twice, from a second reading; none where no key does."""
+    if not through.repeats:
+        return
+    for row in through.job.source.rows():
+        if row.number in through.repeats:
+            one = prepare(through.job.preparer, row)
+            if one is not None:
+                yield one
+
+
+def repeat_problem(through: Pass, one: Prepared) -> Problem:
+    """Say with which rows a row shares its key."""
+    preparer = through.job.preparer
+    return keys.repeated(preparer.info, one.row, preparer.key_columns, through.repeats[one.row.number])
+
+
+def refuse_no_rows(through: Pass) -> None:
+    """Zero rows are an error: somebody meant some."""
+    if through.rows == 0:
+        what = through.job.preparer.info.row_address(through.job.preparer.info.header_row)
+        left = f"; {through.left_out:,} were left out by `where`, --rows or --limit" if through.left_out else ""
+        raise BadInput(f"there are no rows below the header ({what}){left}")
+
+
+def notes_of(through: Pass) -> list[str]:
+    """Say what was done besides reading."""
+    notes = list(through.job.source.notes())
+    if through.left_out:
+        notes.append(f"{through.left_out:,} rows were left out by `where`, --rows or --limit.")
+    if not spec_checks.key_is_in_payload(through.job.spec):
+        notes.append(
+            "The key is not part of what is sent, so a run that is in doubt can never be proved to belong to a row."
+        )
+    return notes
+
+
+def check_expectations(through: Pass, totals: Totals) -> None:
+    """Hold rows and control totals against what was expected; raise ExpectationFailed with both figures."""
+    choice = through.job.choice
+    if choice.expect_rows is not None and choice.expect_rows != through.rows:
+        raise ExpectationFailed(
+            f"{choice.expect_rows:,} rows were expected (--expect-rows), and the sheet has {through.rows:,}; "
+            "nothing was sent"
+        )
+    found = {control.column: control for control in totals.controls()}
+    for column, text in choice.expect_totals.items():
+        _check_total(column, text, found.get(column))
+
+
+def _check_total(column: str, text: str, control: ControlTotal | None) -> None:
+    try:
+        expected = Decimal(text)
+    except InvalidOperation:
+        raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {column}=48210.55') from None
+    if control is None:
+        raise BadCommandLine(f'--expect-total: "{column}" is no control total; add it to results.totals in the job')
+    if expected != control.input:
+        decimals = max(control.decimals, -int(expected.as_tuple().exponent))
+        raise ExpectationFailed(
+            f"the total of {column} was expected to be {grouped(expected, decimals)}, "
+            f"and the sheet's is {grouped(control.input, decimals)}: "
+            f"a difference of {grouped(control.input - expected, decimals)}; nothing was sent"
+        )

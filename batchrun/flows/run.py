@@ -1,0 +1,167 @@
+"""`run`: check, journal, send, follow, and write the workbook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from batchrun.core.durations import words
+from batchrun.core.totals import Totals, grouped
+from batchrun.errors import AlreadyRan, BadCommandLine, Declined
+from batchrun.flows import preparing, staging
+from batchrun.flows.clock import SystemClock
+from batchrun.flows.loading import Choice, LoadedJob, loaded
+from batchrun.flows.origins import Origins
+from batchrun.flows.outcome import Outcome
+from batchrun.flows.sending import Doors, Following, doors_for, go_on
+from batchrun.flows.staging import RunChoice
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_batches, journal_files, journal_rows
+from batchrun.io.journal import Journal, open_journal
+from batchrun.io.journal_batches import Batch, Draft
+from batchrun.model import State
+
+
+def run(
+    path: Path,
+    choice: Choice,
+    run_choice: RunChoice,
+    origins: Origins,
+    journal_path: Path | None,
+    teller: Teller,
+    *,
+    yes: bool = False,
+    following: Following | None = None,
+) -> Outcome:
+    """Run a job to its end; raise what keeps it from starting, and then nothing was sent and nothing is recorded."""
+    with loaded(path, choice) as job:
+        journal = open_journal(journal_path)
+        try:
+            sha256 = journal_files.sha256_of(job.input)
+            draft = staging.draft_of(job, origins, run_choice, sha256)
+            doors = doors_for(draft, job.file.path)
+            twin = _twin(journal, draft, run_choice)
+            if twin is None:
+                twin = _sealed(journal, job, draft, teller, yes=yes)
+            return go_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
+        finally:
+            journal.close()
+
+
+def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
+    """Find an earlier execution of the same; raise AlreadyRan unless it was asked for again, or to go on with it."""
+    if choice.again:
+        return None
+    with journal.reading() as connection:
+        twin = journal_batches.twin(connection, draft.identity, draft.world)
+    if twin is None or choice.or_resume:
+        return twin
+    raise AlreadyRan(
+        f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent. "
+        f"Look at it with: batchrun status {twin.name} (or, if it shall really run again, add --again)",
+        next=f"batchrun resume {twin.name}",
+    )
+
+
+def _sealed(journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, *, yes: bool) -> Batch:
+    """Stage the rows, hold them against what was expected, ask where money is at stake, and make the batch exist."""
+    with staging.staged(journal, draft) as batch_id:
+        with teller.counting("rows prepared") as counting:
+            through = staging.stage_rows(journal, batch_id, draft, job, counting)
+        with journal.writing() as connection:
+            if not draft.settings["allow_duplicates"]:
+                journal_rows.mark_duplicates(connection, batch_id, draft.environment)
+        totals = _totals(journal, batch_id, draft)
+        preparing.check_expectations(through, totals)
+        with journal.reading() as connection:
+            counts = journal_batches.counts(connection, [batch_id])[batch_id]
+        _tell(journal, draft, counts, totals, teller)
+        _confirm(draft, counts, totals, teller, yes=yes)
+        staging.keep_files(journal, job, draft)
+        with journal.writing() as connection:
+            journal_batches.amend(connection, batch_id, notes=preparing.notes_of(through))
+            name = journal_batches.seal(connection, batch_id, SystemClock().now())
+            batch = journal_batches.find(connection, name)
+    assert batch is not None  # noqa: S101  # it was sealed a line above
+    return batch
+
+
+def _totals(journal: Journal, batch_id: int, draft: Draft) -> Totals:
+    totals = Totals(draft.settings["totals"])
+    with journal.reading() as connection:
+        for state, amounts in journal_rows.amounts_by_state(connection, batch_id):
+            totals.add(state, amounts)
+    return totals
+
+
+def _tell(journal: Journal, draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller) -> None:
+    teller.say(f"Journal: {journal.path}")
+    ready = counts.get(State.READY, 0)
+    sums = _sums(totals)
+    rate = draft.settings["rate"]
+    teller.say(f"{draft.job}: {ready:,} rows to send at {rate}{_lasting(ready, rate)}{sums}")
+    for state, why in ((State.INVALID, "are invalid and are skipped"), (State.DUPLICATE, "are duplicates, not sent")):
+        if state in counts:
+            teller.warn(f"{counts[state]:,} rows {why}")
+    if draft.environment == "live" and draft.procedure_version is None:
+        teller.warn("the job pins no procedure version, so a new default version may run; add procedure.version")
+    if draft.environment == "live" and not draft.simulated:
+        with journal.reading() as connection:
+            if not journal_batches.any_in_world(connection, draft.world):
+                teller.warn("this journal holds no earlier live batch of this procedure, so it knows of no row paid before")
+
+
+def _lasting(rows: int, rate: str) -> str:
+    from math import inf
+
+    from batchrun.core.durations import parse_rate
+
+    per_second = parse_rate(rate)
+    return "" if per_second == inf else f", about {words(rows / per_second)}"
+
+
+def _sums(totals: Totals) -> str:
+    parts = [
+        f"{control.column} {grouped(control.by_state.get(State.READY, control.input * 0), control.decimals)}"
+        for control in totals.controls()
+    ]
+    return "; " + ", ".join(parts) if parts else ""
+
+
+def _confirm(draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller, *, yes: bool) -> None:
+    """Ask before anything is sent to live; duplicates that are allowed are asked about by themselves."""
+    if draft.environment != "live" or draft.simulated:
+        return
+    ready = counts.get(State.READY, 0)
+    question = f"Send {ready:,} rows to LIVE{_sums(totals)}?"
+    if yes:
+        teller.say(question.replace("?", " (--yes)."))
+    else:
+        _ask(question, teller)
+    if draft.settings["allow_duplicates"] and not yes:
+        _ask("Rows whose key was sent before will be sent AGAIN (--allow-duplicates). Really?", teller)
+
+
+def _ask(question: str, teller: Teller) -> None:
+    answer = teller.ask(question)
+    if answer is None:
+        raise BadCommandLine("a live run asks first, and here nobody can answer; add --yes if you are sure")
+    if not answer:
+        raise Declined("nothing was sent")
+
+
+def resume(
+    journal: Journal,
+    batch: Batch,
+    teller: Teller,
+    *,
+    max_errors: str | None = None,
+    following: Following | None = None,
+    grace: float | None = None,
+    doors: Doors | None = None,
+) -> Outcome:
+    """Go on with a batch that stopped; with nothing left to send it follows and writes."""
+    if max_errors is not None:
+        batch = replace(batch, settings={**batch.settings, "max_errors": max_errors})
+    doors = doors or doors_for(batch, Path(batch.spec_path))
+    return go_on(journal, batch, doors, teller, following or Following(), grace)

@@ -1,0 +1,233 @@
+"""Sends what is left of a batch and follows its runs, then writes the workbook: the end of `run`, and `resume`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from math import inf
+
+from batchrun.core.conduct import Policy, Stop, most_refusals
+from batchrun.core.durations import parse_rate
+from batchrun.core.lifecycle import ENDED, NEVER_SENT
+from batchrun.engine.dispatch import Dispatcher
+from batchrun.engine.follow import Follower
+from batchrun.engine.gate import Gate
+from batchrun.engine.ports import Watch
+from batchrun.errors import CouldNotStart
+from batchrun.flows import reporting
+from batchrun.flows.clock import SystemClock
+from batchrun.flows.doors import Doors, doors_for, runner
+from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_batches, journal_steps, system
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_writer import JournalWriter
+from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.model import State
+
+__all__ = ["Doors", "Following", "doors_for", "go_on"]
+
+FEWEST_READINGS = 5.0
+MOST_READINGS = 200.0
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How long runs are followed. `wait` of None is for ever on a terminal, one hour elsewhere."""
+
+    follow: bool = True
+    wait: float | None = None
+    limit: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The longest time to follow after the last send."""
+        if self.wait is not None:
+            return self.wait
+        return inf if system.is_terminal() else HOUR
+
+
+def go_on(
+    journal: Journal, batch: Batch, doors: Doors, teller: Teller, following: Following, grace: float | None
+) -> Outcome:
+    """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock."""
+    with system.try_lock(journal.lock_file(batch.id)) as mine:
+        if not mine:
+            raise CouldNotStart(
+                f"another batchrun is sending {batch.name} right now; look on with: batchrun status {batch.name}",
+                code="held",
+            )
+        with journal.writing() as connection:
+            doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
+        if doubted:
+            teller.warn(f"{doubted:,} rows were under way when the last sender ended; they are in doubt now")
+        with doors.opened(journal, batch) as route:
+            if str(route):
+                teller.say(f"Reaching {route.origin} {route}")
+            stop = asyncio.run(_Sending(journal, batch, route, teller, following, grace).run())
+    with journal.writing() as connection:
+        left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
+        journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
+    _tell_stop(journal, batch, stop, left, teller)
+    reporting.write(journal, batch.name, teller)
+    return _outcome(journal, batch, stop)
+
+
+def _tell_stop(journal: Journal, batch: Batch, stop: Stop | None, left: int, teller: Teller) -> None:
+    if stop is None:
+        return
+    to_send = f"{left:,} rows are left to send" if left else "no row is left to send"
+    teller.warn(f"Stopped: {stop.message}. {to_send}; go on with: batchrun resume {batch.name}")
+
+
+def _outcome(journal: Journal, batch: Batch, stop: Stop | None) -> Outcome:
+    outcome = outcome_of(journal, batch.name)
+    if stop is not None and stop.code == INTERRUPTION:
+        return replace(outcome, interrupted=True, stopped=stop.message, next=f"batchrun resume {batch.name}")
+    if stop is not None and outcome.stopped is None:
+        return replace(outcome, stopped=stop.message, next=outcome.next or f"batchrun resume {batch.name}")
+    return outcome
+
+
+class _Sending:
+    """One batch's loops, wired together."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        batch: Batch,
+        route: Route,
+        teller: Teller,
+        following: Following,
+        grace: float | None,
+    ) -> None:
+        self._journal = journal
+        self._batch = batch
+        self._route = route
+        self._teller = teller
+        self._following = following
+        self._grace = grace
+        self._clock = SystemClock()
+        self._interrupted = False
+
+    async def run(self) -> Stop | None:
+        """Run both loops to their end; give why sending stopped early."""
+        writer = JournalWriter(self._journal, self._batch)
+        counts, total = self._counts()
+        done = sum(count for state, count in counts.items() if state in ENDED or state in NEVER_SENT)
+        per_second = parse_rate(self._batch.settings["rate"])
+        try:
+            with self._teller.watching(total, done, per_second) as watch:
+                return await self._loops(EngineJournal(writer), watch, per_second, total)
+        finally:
+            await writer.close()
+
+    def _counts(self) -> tuple[dict[State, int], int]:
+        with self._journal.reading() as connection:
+            counts = journal_batches.counts(connection, [self._batch.id])[self._batch.id]
+        return counts, sum(counts.values())
+
+    async def _loops(self, journal: EngineJournal, watch: Watch, per_second: float, total: int) -> Stop | None:
+        senders = int(self._batch.settings["concurrency"])
+        async with self._runners(senders + 1) as (prober, *runners), self._runners(min(senders, 8)) as readers:
+            reading = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), self._clock)
+            follower = Follower(journal, readers, reading, self._clock, watch)
+            dispatcher = Dispatcher(
+                journal,
+                runners,
+                prober,
+                Gate(per_second, self._clock),
+                self._clock,
+                watch,
+                self._policy(total),
+                last_run=self._last_run(),
+                on_open=follower.add if self._following.follow else lambda _run: None,
+                limit=self._following.limit,
+            )
+            return await self._both(dispatcher, follower)
+
+    async def _both(self, dispatcher: Dispatcher, follower: Follower) -> Stop | None:
+        loop = asyncio.get_running_loop()
+        follower.expect_more(True)
+        sending = asyncio.ensure_future(dispatcher.run())
+        reading = asyncio.ensure_future(follower.run()) if self._following.follow else None
+
+        def stop_sending() -> None:
+            self._interrupted = True
+            dispatcher.stop(Stop(INTERRUPTION, "you interrupted it"))
+            follower.end()
+            self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
+            if self._grace is not None:
+                loop.call_later(self._grace, leave)
+
+        def leave() -> None:
+            sending.cancel()
+            follower.end()
+
+        with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
+            stop = await _ended(sending, dispatcher)
+            follower.expect_more(False)
+            if reading is not None:
+                await self._follow_to_the_end(reading, follower, stop)
+        return self._reason(stop, follower)
+
+    async def _follow_to_the_end(self, reading: asyncio.Task[None], follower: Follower, stop: Stop | None) -> None:
+        if stop is not None:
+            follower.end()
+        seconds = self._following.seconds
+        try:
+            async with asyncio.timeout(None if seconds == inf else seconds):
+                await reading
+        except TimeoutError:
+            self._teller.warn(f"{follower.left:,} runs had not ended after the set wait; they go on by themselves")
+
+    def _reason(self, stop: Stop | None, follower: Follower) -> Stop | None:
+        if stop is not None:
+            return stop
+        if self._interrupted:
+            return Stop(INTERRUPTION, "you interrupted it")
+        return Stop("key-refused", follower.refused) if follower.refused is not None else None
+
+    def _policy(self, total: int) -> Policy:
+        settings = self._batch.settings
+        with self._journal.reading() as connection:
+            accepted = journal_steps.accepted_before(connection, self._batch)
+        return Policy(
+            most_refusals=most_refusals(settings["max_errors"], total),
+            not_run=frozenset(settings["not_run"]),
+            repeatable=settings["repeatable"],
+            accepted_before=accepted,
+        )
+
+    def _last_run(self) -> str | None:
+        with self._journal.reading() as connection:
+            return journal_steps.any_run_id(connection, self._batch)
+
+    @contextlib.asynccontextmanager
+    async def _runners(self, count: int) -> AsyncIterator[list[RunnerApi]]:
+        made = [runner(self._route, self._batch) for _ in range(count)]
+        try:
+            yield made
+        finally:
+            for one in made:
+                await one.aclose()
+
+
+async def _ended(sending: asyncio.Task[Stop | None], dispatcher: Dispatcher) -> Stop | None:
+    try:
+        return await sending
+    except asyncio.CancelledError:
+        return dispatcher.stopped
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Callable[[], None]:
+    def from_a_signal() -> None:
+        loop.call_soon_threadsafe(call)
+
+    return from_a_signal
+

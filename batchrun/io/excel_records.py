@@ -1,0 +1,158 @@
+"""Walk the records of .xlsb and .xls sheets for what calamine does not tell of them."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from batchrun.io.excel_blemishes import Blemishes
+from batchrun.io.excel_ole import workbook_stream
+from batchrun.io.excel_package import DamagedXmlError, actual_paths, relations
+from batchrun.io.excel_refusals import merged_cells
+from batchrun.io.excel_sheet import error_cell
+from batchrun.io.excel_survey import Area
+
+_ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}
+Record = tuple[int, bytes]
+
+# .xlsb records, by [MS-XLSB]
+_ROW_HEADER, _BUNDLE_SHEET, _MERGED = 0, 156, 176
+_ERROR_VALUES = frozenset((3, 11))
+_VALUES = frozenset((*range(2, 12), 62))
+
+# .xls records, by [MS-XLS]
+_FORMULA, _END_OF_STREAM, _BOUND_SHEET, _BOOL_OR_ERROR, _ROW, _BEGIN_OF_STREAM = 0x06, 0x0A, 0x85, 0x205, 0x208, 0x809
+_XLS_VALUES = frozenset((_FORMULA, _BOOL_OR_ERROR, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x27E))
+
+
+def xlsb_blemishes(path: Path, sheet: str) -> Blemishes:
+    """Find the error cells, hidden rows and merged cells of an .xlsb sheet."""
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read(_xlsb_part(archive, sheet))
+    try:
+        return _xlsb_walked(content)
+    except (struct.error, IndexError):
+        raise DamagedXmlError from None
+
+
+def _xlsb_walked(content: bytes) -> Blemishes:
+    blemishes, row = Blemishes(), 0
+    merged: list[Area] = []
+    for kind, data in _xlsb_records(content):
+        if kind == _ROW_HEADER:
+            row = struct.unpack_from("<I", data)[0] + 1
+            if data[11] & 0x10:
+                blemishes.hide(row, row)
+        elif kind in _VALUES:
+            blemishes.fill(row)
+            if kind in _ERROR_VALUES:
+                column = struct.unpack_from("<I", data)[0]
+                blemishes.refuse(row, row, column, column, error_cell(_ERRORS.get(data[8], "#ERROR")))
+        elif kind == _MERGED:
+            top, bottom, left, right = struct.unpack_from("<4I", data)
+            merged.append((top + 1, left, bottom + 1, right))
+    blemishes.refused.extend(merged_cells(merged))
+    return blemishes
+
+
+def _xlsb_part(archive: zipfile.ZipFile, sheet: str) -> str:
+    actual = actual_paths(archive)
+    targets = {number: target for number, _, target in relations(archive, actual, "xl/workbook.bin")}
+    for kind, data in _xlsb_records(archive.read(actual["xl/workbook.bin"])):
+        if kind == _BUNDLE_SHEET:
+            relation, end = _wide_text(data, 8)
+            if _wide_text(data, end)[0] == sheet:
+                return actual[targets[relation].lower()]
+    raise DamagedXmlError
+
+
+def _wide_text(data: bytes, start: int) -> tuple[str, int]:
+    end = start + 4 + 2 * struct.unpack_from("<I", data, start)[0]
+    return data[start + 4 : end].decode("utf-16-le"), end
+
+
+def _xlsb_records(content: bytes) -> Iterator[Record]:
+    place = 0
+    while place < len(content):
+        kind, place = _variable(content, place, 2)
+        size, place = _variable(content, place, 4)
+        yield kind, content[place : place + size]
+        place += size
+
+
+def _variable(content: bytes, place: int, most: int) -> tuple[int, int]:
+    value = 0
+    for count in range(most):
+        byte = content[place + count]
+        value |= (byte & 0x7F) << (7 * count)
+        if not byte & 0x80:
+            return value, place + count + 1
+    return value, place + most
+
+
+def xls_blemishes(path: Path, sheet: str) -> Blemishes:
+    """Find the error cells and hidden rows of an .xls sheet; its merged cells calamine tells."""
+    try:
+        return _xls_walked(workbook_stream(path.read_bytes()), sheet)
+    except (struct.error, IndexError):
+        raise DamagedXmlError from None
+
+
+def _xls_walked(stream: bytes, sheet: str) -> Blemishes:
+    blemishes = Blemishes()
+    for kind, data in _xls_records(stream, _xls_sheet_place(stream, sheet)):
+        if kind == _ROW:
+            row, flags = struct.unpack_from("<H10xH", data)
+            if flags & 0x20:
+                blemishes.hide(row + 1, row + 1)
+        elif kind in _XLS_VALUES:
+            row, column = struct.unpack_from("<HH", data)
+            blemishes.fill(row + 1)
+            error = _xls_error(kind, data)
+            if error is not None:
+                blemishes.refuse(row + 1, row + 1, column, column, error_cell(_ERRORS.get(error, "#ERROR")))
+    return blemishes
+
+
+def _xls_error(kind: int, data: bytes) -> int | None:
+    if kind == _BOOL_OR_ERROR and data[7]:
+        return data[6]
+    if kind == _FORMULA and data[12:14] == b"\xff\xff" and data[6] == 2:
+        return data[8]
+    return None
+
+
+def _xls_sheet_place(stream: bytes, sheet: str) -> int:
+    for kind, data in _xls_records(stream, 0):
+        if kind == _BOUND_SHEET:
+            place: int = struct.unpack_from("<I", data)[0]
+            length, wide = data[6], data[7] & 1
+            name = data[8:].decode("utf-16-le" if wide else "latin-1", "replace")[:length]
+            # BIFF5, of Excel 95, has no flag byte before the name and another code page.
+            if sheet in (name, data[7 : 7 + length].decode("cp1252", "replace")):
+                return place
+    raise DamagedXmlError
+
+
+def _xls_records(stream: bytes, place: int) -> Iterator[Record]:
+    """Give the records from a place to the end of that substream; charts within it are substreams of their own."""
+    depth = 0
+    while place + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, place)
+        depth += (kind == _BEGIN_OF_STREAM) - (kind == _END_OF_STREAM)
+        if depth == 1:
+            yield kind, stream[place + 4 : place + 4 + size]
+        elif depth <= 0:
+            return
+        place += 4 + size

@@ -1,0 +1,150 @@
+"""The only module that opens the journal: where it lies, how durable it is, and which version it has.
+
+WAL with synchronous=FULL survives a power cut, not only a kill: a commit is on the disk before it counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from batchrun.errors import JournalUnusable, Stopped
+from batchrun.io import system
+from batchrun.io.journal_tables import VERSION, meta, metadata
+
+BUSY_SECONDS = 30
+
+
+def default_path() -> Path:
+    """Give the journal's place: BATCHRUN_JOURNAL, or the user's state folder."""
+    named = os.environ.get("BATCHRUN_JOURNAL")
+    return Path(named).expanduser().resolve() if named else system.state_folder() / "journal.db"
+
+
+class Journal:
+    """One open journal. Use it from one thread at a time; open it again for another thread."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.path = path
+        self._engine = engine
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Run one short transaction that takes the write lock at once; it commits durably or not at all."""
+        with _told(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read one consistent state, without disturbing whoever writes."""
+        with _told(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._engine.dispose()
+
+    def lock_file(self, batch_id: int) -> Path:
+        """Give the file whose lock the sender of a batch holds."""
+        return self._beside("locks") / f"{batch_id}.lock"
+
+    def simulator_file(self, batch_id: int) -> Path:
+        """Give the file in which a simulated batch's runs are kept."""
+        return self._beside("simulated") / f"{batch_id}.db"
+
+    def _beside(self, what: str) -> Path:
+        folder = self.path.with_name(f"{self.path.name}.{what}")
+        system.make_private_folder(folder)
+        return folder
+
+
+def open_journal(path: Path | None = None) -> Journal:
+    """Open the journal, and make it where there is none. Raise JournalUnusable in one sentence."""
+    place = path.expanduser().resolve() if path is not None else default_path()
+    try:
+        system.refuse_shared_folder(place.parent)
+        system.make_private_folder(place.parent)
+        if not place.exists():
+            place.touch(mode=0o600)
+        system.make_private(place)
+    except OSError as error:
+        raise JournalUnusable(
+            f"the journal {place} cannot be opened: {error.strerror}; choose another place with --journal"
+        ) from None
+    journal = Journal(place, _engine(place))
+    with _told(place):
+        _prepare(journal)
+    return journal
+
+
+def journal_if_any(path: Path | None = None) -> Journal | None:
+    """Open the journal where there is one, for commands that record nothing."""
+    place = path.expanduser().resolve() if path is not None else default_path()
+    return open_journal(place) if place.exists() else None
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN and COMMIT are said by this module alone
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _prepare(journal: Journal) -> None:
+    with journal.writing() as connection:
+        metadata.create_all(connection)
+        found = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
+        if found is None:
+            connection.execute(insert(meta).values(name="version", value=str(VERSION)))
+        elif int(found) > VERSION:
+            raise JournalUnusable(
+                f"the journal {journal.path} is of version {found}, and this batchrun knows version {VERSION}; "
+                "install a newer batchrun"
+            )
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Translate what SQLite says into one sentence for people."""
+    try:
+        yield
+    except (OperationalError, sqlite3.OperationalError) as error:
+        said = str(getattr(error, "orig", error))
+        if "full" in said or "disk I/O" in said:
+            raise Stopped(f"the disk that holds the journal {path} is full ({said}); make room", code="disk-full") from None
+        if "locked" in said or "busy" in said:
+            raise Stopped(
+                f"the journal {path} was held by another program for {BUSY_SECONDS} s", code="journal-busy"
+            ) from None
+        if "readonly" in said or "unable to open" in said:
+            raise JournalUnusable(f"the journal {path} cannot be written ({said}); check the folder's rights") from None
+        raise
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        said = str(getattr(error, "orig", error))
+        if "malformed" in said or "not a database" in said:
+            raise JournalUnusable(
+                f"the file {path} is damaged or is no journal ({said}); move it away, or name another with --journal"
+            ) from None
+        raise

@@ -1,0 +1,65 @@
+"""Copies of input, spec and schema in the journal, by the SHA-256 of their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, insert, select
+
+from batchrun.errors import BadInput, NotFound
+from batchrun.io.journal_tables import file_pieces
+
+PIECE = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def keep_file(connection: Connection, path: Path, sha256: str) -> None:
+    """Copy a file into the journal; raise BadInput where its bytes are not those that were read."""
+    digest = hashlib.sha256()
+    known = _is_kept(connection, sha256)
+    with path.open("rb") as file:
+        for number, piece in enumerate(iter(lambda: file.read(PIECE), b"")):
+            digest.update(piece)
+            if not known:
+                _insert(connection, sha256, number, piece)
+    if digest.hexdigest() != sha256:
+        raise BadInput(f"{path.name} was changed while it was being read; run the command again")
+
+
+def keep_bytes(connection: Connection, content: bytes) -> str:
+    """Keep a small file's bytes; give their SHA-256."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    if not _is_kept(connection, sha256):
+        for number, start in enumerate(range(0, max(len(content), 1), PIECE)):
+            _insert(connection, sha256, number, content[start : start + PIECE])
+    return sha256
+
+
+def kept_bytes(connection: Connection, sha256: str) -> bytes:
+    """Give back what was kept."""
+    pieces = list(_pieces(connection, sha256))
+    if not pieces:
+        raise NotFound(f"the journal holds no file with the SHA-256 {sha256}")
+    return b"".join(pieces)
+
+
+def _pieces(connection: Connection, sha256: str) -> Iterator[bytes]:
+    wanted = select(file_pieces.c.content).where(file_pieces.c.sha256 == sha256).order_by(file_pieces.c.piece)
+    for (content,) in connection.execute(wanted):
+        yield zlib.decompress(content)
+
+
+def _is_kept(connection: Connection, sha256: str) -> bool:
+    return connection.execute(select(file_pieces.c.piece).where(file_pieces.c.sha256 == sha256)).first() is not None
+
+
+def _insert(connection: Connection, sha256: str, number: int, piece: bytes) -> None:
+    connection.execute(insert(file_pieces).values(sha256=sha256, piece=number, content=zlib.compress(piece, 1)))

@@ -1,0 +1,202 @@
+"""Rows in the journal: staged in bulk, stepped by compare-and-set, read as streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from batchrun.core import payloads
+from batchrun.core.cells import plain
+from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
+from batchrun.core.prepare import Prepared
+from batchrun.io import journal_cells
+from batchrun.io.journal_batches import Batch, parse_time
+from batchrun.io.journal_tables import batches, events, rows
+from batchrun.model import Cell, Environment, Problem, State
+
+
+@dataclass(frozen=True, slots=True)
+class RowRecord:
+    """One row as the journal holds it."""
+
+    position: int
+    number: int
+    state: State
+    key: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    amounts: tuple[Decimal | None, ...]
+    problems: tuple[Problem, ...]
+    attempts: int
+    run_id: str | None
+    output: Any
+    error: str | None
+    sent_at: datetime | None
+    finished_at: datetime | None
+    payload: bytes | None
+
+
+def staged_values(
+    batch_id: int, position: int, prepared: Prepared, world: str, period: Sequence[tuple[str, str]]
+) -> dict[str, Any]:
+    """Give a prepared row as values to insert."""
+    ready = prepared.payload is not None
+    return {
+        "batch_id": batch_id,
+        "position": position,
+        "number": prepared.row.number,
+        "state": State.READY.value if ready else State.INVALID.value,
+        "key": orjson.dumps(prepared.key).decode(),
+        "key_id": payloads.key_id(world, prepared.key, period) if prepared.key else None,
+        "payload": prepared.payload,
+        "payload_id": payloads.payload_id(prepared.payload) if prepared.payload is not None else None,
+        "cells": journal_cells.dump(prepared.row.cells),
+        "amounts": orjson.dumps([None if amount is None else plain(amount) for amount in prepared.amounts]).decode(),
+        "problems": orjson.dumps(prepared.problems).decode() if prepared.problems else None,
+        "attempts": 0,
+    }
+
+
+def insert_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> None:
+    """Insert staged rows."""
+    if values:
+        connection.execute(insert(rows), values)
+
+
+def make_invalid(connection: Connection, batch_id: int, found: Iterable[tuple[int, Sequence[Problem]]]) -> None:
+    """Make staged rows invalid, by row number, and keep why."""
+    changes = [
+        {"b": batch_id, "n": number, "why": orjson.dumps(list(problems)).decode()} for number, problems in found
+    ]
+    if changes:
+        statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.number == bindparam("n"))
+        connection.execute(statement.values(state=State.INVALID.value, problems=bindparam("why")), changes)
+
+
+def taking(environment: Environment) -> list[str]:
+    """Give the states in which a row takes its key."""
+    return sorted(state.value for state in (TAKES_KEY_ON_LIVE if environment == "live" else TAKES_KEY))
+
+
+def mark_duplicates(connection: Connection, batch_id: int, environment: Environment) -> int:
+    """Make those staged rows duplicates whose key is taken in their world, and say by what."""
+    other = rows.alias("other")
+    wanted = (
+        select(rows.c.position, batches.c.name, other.c.number, other.c.state, other.c.sent_at, other.c.run_id)
+        .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
+        .join(batches, batches.c.id == other.c.batch_id)
+        .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
+        .where(other.c.state.in_(taking(environment)))
+    )
+    found = {row.position: _taken_by(row) for row in connection.execute(wanted)}
+    changes = [{"b": batch_id, "p": position, "why": why} for position, why in found.items()]
+    if changes:
+        statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
+        connection.execute(statement.values(state=State.DUPLICATE.value, error=bindparam("why")), changes)
+    return len(changes)
+
+
+def _taken_by(row: Row[Any]) -> str:
+    sent = f" sent {row.sent_at[:10]}" if row.sent_at else ""
+    run = f", run {row.run_id}" if row.run_id else ""
+    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run})"
+
+
+def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> set[bytes]:
+    """Give those of some keys that are taken; for `check`, which records nothing."""
+    wanted = select(rows.c.key_id).where(rows.c.key_id.in_(key_ids), rows.c.state.in_(taking(environment)))
+    return {key_id for (key_id,) in connection.execute(wanted)}
+
+
+def stream(connection: Connection, batch: Batch, states: Sequence[State] = ()) -> Iterator[RowRecord]:
+    """Give a batch's rows in the source's order, a few at a time."""
+    wanted = select(rows).where(rows.c.batch_id == batch.id).order_by(rows.c.position)
+    if states:
+        wanted = wanted.where(rows.c.state.in_([state.value for state in states]))
+    for row in connection.execute(wanted.execution_options(yield_per=500)):
+        yield _record(row)
+
+
+def by_number(connection: Connection, batch: Batch, number: int) -> RowRecord | None:
+    """Find one row by the sheet's row number."""
+    found = connection.execute(select(rows).where(rows.c.batch_id == batch.id, rows.c.number == number)).first()
+    return None if found is None else _record(found)
+
+
+def amounts_by_state(connection: Connection, batch_id: int) -> Iterator[tuple[State, list[Decimal | None]]]:
+    """Give every row's state and control amounts."""
+    wanted = select(rows.c.state, rows.c.amounts).where(rows.c.batch_id == batch_id)
+    for state, amounts in connection.execute(wanted.execution_options(yield_per=2000)):
+        yield State(state), _amounts(amounts)
+
+
+def problems(connection: Connection, batch_id: int) -> Iterator[Problem]:
+    """Give every problem of a batch's rows."""
+    wanted = select(rows.c.problems).where(rows.c.batch_id == batch_id, rows.c.problems.is_not(None))
+    for (text,) in connection.execute(wanted.order_by(rows.c.position).execution_options(yield_per=500)):
+        yield from (Problem(**problem) for problem in orjson.loads(text))
+
+
+def history(connection: Connection, batch_id: int, position: int) -> list[dict[str, Any]]:
+    """Give every step of one row, the first first."""
+    wanted = select(events).where(events.c.batch_id == batch_id, events.c.position == position).order_by(events.c.id)
+    return [dict(row._mapping) for row in connection.execute(wanted)]
+
+
+def _amounts(text: str) -> list[Decimal | None]:
+    return [None if amount is None else Decimal(amount) for amount in orjson.loads(text)]
+
+
+def _record(row: Row[Any]) -> RowRecord:
+    return RowRecord(
+        position=row.position,
+        number=row.number,
+        state=State(row.state),
+        key=tuple(orjson.loads(row.key)),
+        cells=journal_cells.load(row.cells),
+        amounts=tuple(_amounts(row.amounts)),
+        problems=tuple(Problem(**problem) for problem in orjson.loads(row.problems)) if row.problems else (),
+        attempts=row.attempts,
+        run_id=row.run_id,
+        output=parsed_output(row.output),
+        error=row.error,
+        sent_at=parse_time(row.sent_at),
+        finished_at=parse_time(row.finished_at),
+        payload=row.payload,
+    )
+
+
+def parsed_output(content: bytes | None) -> Any:
+    """Read a run's output back, with exact numbers."""
+    from batchrun.core import leading_json
+
+    return None if content is None else leading_json.parse(content)
+
+
+def outputs(connection: Connection, batch_id: int) -> Iterator[Any]:
+    """Give every output of a batch's runs."""
+    wanted = select(rows.c.output).where(rows.c.batch_id == batch_id, rows.c.output.is_not(None))
+    for (content,) in connection.execute(wanted.order_by(rows.c.position).execution_options(yield_per=500)):
+        yield parsed_output(content)
+
+
+def times(connection: Connection, batch_id: int) -> list[tuple[datetime, datetime | None, State]]:
+    """Give when each row that was sent left and ended."""
+    wanted = select(rows.c.sent_at, rows.c.finished_at, rows.c.state).where(
+        rows.c.batch_id == batch_id, rows.c.sent_at.is_not(None)
+    )
+    return [
+        (datetime.fromisoformat(sent), parse_time(finished), State(state))
+        for sent, finished, state in connection.execute(wanted)
+    ]
+
+
+def count_payloads(connection: Connection, batch_id: int) -> int:
+    """Count the rows that have a payload: each of them is one run, at the most."""
+    wanted = select(func.count()).where(rows.c.batch_id == batch_id, rows.c.payload.is_not(None))
+    return int(connection.execute(wanted).scalar_one())

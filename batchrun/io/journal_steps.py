@@ -1,0 +1,217 @@
+"""The hot path of the journal: intents and answers of one batch, applied together in one durable commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from batchrun.core import lifecycle, payloads
+from batchrun.core.lifecycle import ENDED, OPEN, Event
+from batchrun.io.journal_batches import Batch, text_time
+from batchrun.io.journal_rows import taking
+from batchrun.io.journal_tables import batches, events, rows, run_ids
+from batchrun.model import State
+
+SENT_EVENTS = frozenset({*lifecycle.API_EVENTS, Event.DOUBT, Event.REFUSED})
+
+
+class Step(NamedTuple):
+    """One step that a row is to take, and what is known with it."""
+
+    position: int
+    event: Event
+    at: datetime
+    status: int | None = None
+    run_id: str | None = None
+    output: Any = None
+    error: str | None = None
+    line: str | None = None
+    finished_at: datetime | None = None
+
+
+class Stepped(NamedTuple):
+    """The row's state after a step; `moved` is False where another had moved the row first.
+
+    `known_run` says that the run id belongs to another row already.
+    """
+
+    position: int
+    state: State
+    moved: bool = True
+    known_run: bool = False
+
+
+def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[Stepped]:
+    """Take steps, each a compare-and-set on its row; intents meet the other rows of their keys first."""
+    now = _current(connection, batch.id, [step.position for step in steps])
+    taken = _taken(connection, batch, [step.position for step in steps if step.event is Event.INTENT])
+    done, changes, trail = [], [], []
+    for asked in steps:
+        state, attempts = now[asked.position]
+        step, known = _checked(connection, batch, asked, attempts, asked.position in taken)
+        if not lifecycle.may(state, step.event):
+            done.append(Stepped(step.position, state, moved=False))
+            continue
+        after = lifecycle.step(state, step.event)
+        attempts += step.event is Event.INTENT
+        if after is not state or step.event is Event.INTENT:
+            trail.append(_event(batch, step, state, after, attempts))
+        changes.append(_change(batch, step, after, attempts))
+        now[step.position] = (after, attempts)
+        done.append(Stepped(step.position, after, known_run=known))
+    _write(connection, changes, trail)
+    return done
+
+
+def _checked(connection: Connection, batch: Batch, step: Step, attempts: int, taken: bool) -> tuple[Step, bool]:
+    """Turn an intent whose key is taken into its own event, and an answer with another row's run into a doubt."""
+    if taken:
+        return step._replace(event=Event.KEY_TAKEN, error="the key is taken by a row of another batch"), False
+    if step.run_id is None or _claim(connection, batch, step, attempts):
+        return step, False
+    told = f"the API gave the run id {step.run_id}, which belongs to another row already"
+    return step._replace(event=Event.DOUBT, run_id=None, error=told, output=None), True
+
+
+def _claim(connection: Connection, batch: Batch, step: Step, attempts: int) -> bool:
+    """Note that a run id is this row's; False where it is another's."""
+    mine = (batch.id, step.position)
+    where = (run_ids.c.origin == batch.world) & (run_ids.c.run_id == step.run_id)
+    holder = connection.execute(select(run_ids.c.batch_id, run_ids.c.position).where(where)).first()
+    if holder is not None:
+        return tuple(holder) == mine
+    try:
+        connection.execute(
+            insert(run_ids).values(
+                origin=batch.world, run_id=step.run_id, batch_id=mine[0], position=mine[1], attempt=attempts
+            )
+        )
+    except IntegrityError:
+        return False
+    return True
+
+
+def _current(connection: Connection, batch_id: int, positions: Sequence[int]) -> dict[int, tuple[State, int]]:
+    wanted = select(rows.c.position, rows.c.state, rows.c.attempts).where(
+        rows.c.batch_id == batch_id, rows.c.position.in_(positions)
+    )
+    return {position: (State(state), attempts) for position, state, attempts in connection.execute(wanted)}
+
+
+def _taken(connection: Connection, batch: Batch, positions: Sequence[int]) -> set[int]:
+    """Give the rows whose key another batch has taken meanwhile; this is where two batches at once meet."""
+    if not positions or batch.settings.get("allow_duplicates"):
+        return set()
+    other = rows.alias("other")
+    wanted = (
+        select(rows.c.position)
+        .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
+        .where(rows.c.batch_id == batch.id, rows.c.position.in_(positions))
+        .where(other.c.state.in_(taking(batch.environment)))
+    )
+    return {position for (position,) in connection.execute(wanted)}
+
+
+def _event(batch: Batch, step: Step, before: State, after: State, attempt: int) -> dict[str, Any]:
+    return {
+        "batch_id": batch.id,
+        "position": step.position,
+        "at": text_time(step.at),
+        "attempt": attempt,
+        "event": step.event.value,
+        "before": before.value,
+        "after": after.value,
+        "status": step.status,
+        "run_id": step.run_id,
+        "line": step.line,
+        "detail": step.error,
+    }
+
+
+def _change(batch: Batch, step: Step, after: State, attempts: int) -> dict[str, Any]:
+    ended = after in ENDED or after is State.REFUSED
+    return {
+        "b": batch.id,
+        "p": step.position,
+        "new_state": after.value,
+        "new_attempts": attempts,
+        "new_run_id": step.run_id,
+        "new_output": None if step.output is None else payloads.to_json(step.output),
+        "new_error": step.error,
+        "new_sent_at": text_time(step.at) if step.event is Event.INTENT else None,
+        "new_finished_at": text_time(step.finished_at or step.at) if ended else None,
+        "keep": after in OPEN or after in ENDED,
+    }
+
+
+def _write(connection: Connection, changes: list[dict[str, Any]], trail: list[dict[str, Any]]) -> None:
+    from sqlalchemy import case, func
+
+    if not changes:
+        return
+    statement = (
+        update(rows)
+        .where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
+        .values(
+            state=bindparam("new_state"),
+            attempts=bindparam("new_attempts"),
+            run_id=case((bindparam("keep"), func.coalesce(bindparam("new_run_id"), rows.c.run_id)), else_=None),
+            output=bindparam("new_output"),
+            error=bindparam("new_error"),
+            sent_at=func.coalesce(bindparam("new_sent_at"), rows.c.sent_at),
+            finished_at=bindparam("new_finished_at"),
+        )
+    )
+    connection.execute(statement, changes)
+    if trail:
+        connection.execute(insert(events), trail)
+
+
+def ready_rows(connection: Connection, batch: Batch, after: int, limit: int) -> list[tuple[int, int, bytes]]:
+    """Give the next rows to send: position, row number and payload."""
+    wanted = (
+        select(rows.c.position, rows.c.number, rows.c.payload)
+        .where(rows.c.batch_id == batch.id, rows.c.state == State.READY.value, rows.c.position > after)
+        .order_by(rows.c.position)
+        .limit(limit)
+    )
+    return [(position, number, payload) for position, number, payload in connection.execute(wanted)]
+
+
+def open_runs(connection: Connection, batch: Batch, states: Sequence[State]) -> list[tuple[int, str, State]]:
+    """Give the runs that have not ended, the oldest first: position, run id, state."""
+    wanted = (
+        select(rows.c.position, rows.c.run_id, rows.c.state)
+        .where(rows.c.batch_id == batch.id, rows.c.state.in_([state.value for state in states]))
+        .order_by(rows.c.sent_at, rows.c.position)
+    )
+    return [(position, run_id, State(state)) for position, run_id, state in connection.execute(wanted)]
+
+
+def doubt_what_was_sending(connection: Connection, batch: Batch, now: datetime) -> int:
+    """Put every row that a dead sender left `sending` in doubt."""
+    wanted = select(rows.c.position).where(rows.c.batch_id == batch.id, rows.c.state == State.SENDING.value)
+    told = "the program ended while the request was under way, so nobody knows whether it arrived"
+    steps = [Step(position, Event.DOUBT, now, error=told) for (position,) in connection.execute(wanted)]
+    return len(apply(connection, batch, steps)) if steps else 0
+
+
+def accepted_before(connection: Connection, batch: Batch) -> bool:
+    """Tell whether the API has accepted any row of a batch."""
+    wanted = select(run_ids.c.run_id).where(run_ids.c.batch_id == batch.id).limit(1)
+    return connection.execute(wanted).first() is not None
+
+
+def any_run_id(connection: Connection, batch: Batch) -> str | None:
+    """Give the last run id that is known in the batch's world, for a probe."""
+    wanted = select(run_ids.c.run_id).where(run_ids.c.origin == batch.world).order_by(run_ids.c.attempt.desc()).limit(1)
+    return connection.execute(wanted).scalar()
+
+
+def mark_stopped(connection: Connection, batch_id: int, reason: str | None) -> None:
+    """Keep why sending stopped."""
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(stopped=reason))

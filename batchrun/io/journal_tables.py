@@ -1,0 +1,129 @@
+"""The journal's tables. Times are ISO 8601 text in UTC with microseconds, so that they sort and can be read."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+VERSION = 1
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+
+# Input, spec and schema as they were, by the SHA-256 of their bytes, in compressed pieces.
+file_pieces = Table(
+    "file_pieces",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("piece", Integer, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, unique=True),  # given when the batch is sealed: until then it does not exist
+    Column("stem", String, nullable=False),
+    Column("created_at", String, nullable=False),
+    Column("sealed_at", String),
+    Column("job", String, nullable=False),
+    Column("world", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("base_url", String, nullable=False),
+    Column("review_url", String, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("knobs", Text, nullable=False),
+    Column("procedure_id", String, nullable=False),
+    Column("procedure_version", String),
+    Column("mode", String, nullable=False),
+    Column("timeout_ms", Integer),
+    Column("params", Text, nullable=False),
+    Column("settings", Text, nullable=False),  # rate, concurrency, max errors and the like, as JSON
+    Column("identity", LargeBinary, nullable=False),
+    Column("input_name", String, nullable=False),
+    Column("input_path", String, nullable=False),
+    Column("input_sha256", String, nullable=False),
+    Column("spec_path", String, nullable=False),
+    Column("spec_sha256", String, nullable=False),
+    Column("schema_name", String, nullable=False),
+    Column("schema_sha256", String, nullable=False),
+    Column("sheet", Text, nullable=False),  # SheetInfo as JSON
+    Column("notes", Text, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("made_with", String, nullable=False),
+    Column("workbook", String, nullable=False),
+    Column("workbook_sha256", String),
+    Column("stopped", Text),  # why sending stopped last; null once nothing is left to send
+    Index("batches_by_identity", "identity"),
+    Index("batches_by_stem", "stem"),
+)
+
+rows = Table(
+    "rows",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("key_id", LargeBinary),
+    Column("payload", LargeBinary),
+    Column("payload_id", LargeBinary),
+    Column("cells", LargeBinary, nullable=False),
+    Column("amounts", Text, nullable=False),
+    Column("problems", Text),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("run_id", String),
+    Column("output", LargeBinary),
+    Column("error", Text),
+    Column("sent_at", String),
+    Column("finished_at", String),
+    Index("rows_by_state", "batch_id", "state", "position"),
+    Index("rows_by_key", "key_id"),
+    Index("rows_by_number", "batch_id", "number"),
+)
+
+# Every step of every row, append-only: the audit trail. Replayed from the first, it gives the state held in `rows`.
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("at", String, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("event", String, nullable=False),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
+    Column("status", Integer),  # the HTTP status, where an answer came
+    Column("run_id", String),
+    Column("line", String),  # the line of the table of answers that decided
+    Column("detail", Text),
+    Index("events_by_row", "batch_id", "position"),
+)
+
+# Each run id once in its world: the same id for a second row is a sign that something is very wrong.
+run_ids = Table(
+    "run_ids",
+    metadata,
+    Column("origin", String, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("batch_id", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    UniqueConstraint("origin", "run_id"),
+)

@@ -1,0 +1,240 @@
+"""The only module that speaks HTTP to the Runner API.
+
+One httpx transport a worker, with one connection. What is proved about it (and has to be proved again for another):
+an exception of the four classes below, while the trace event for the header never came, means that no byte of the
+request was read. Everything else is unknown. Sources: reference documents `Run a Procedure` and `Manage Runs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from batchrun.core.answers import Fault, Seen
+from batchrun.io.api_key import ApiKey
+
+NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+HEADER_STARTED = "http11.send_request_headers.started"
+IDLE_SECONDS = 0.4
+CONNECT_SECONDS = 10.0
+WRITE_SECONDS = 30.0
+READ_SECONDS = 60.0
+LONGEST_BODY = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the API is reached. `read_seconds` is how long an answer may take to begin."""
+
+    origin: str
+    key: ApiKey
+    tls: ssl.SSLContext | None
+    proxy: str | None = None
+    read_seconds: float = READ_SECONDS
+
+    def __str__(self) -> str:
+        return f"through the proxy {httpx.URL(self.proxy).host}" if self.proxy else ""
+
+
+class _Progress:
+    """What of one exchange has happened so far; it survives whatever breaks the exchange."""
+
+    def __init__(self, before_write: Callable[[], Awaitable[None]], longest: float) -> None:
+        self._before_write = before_write
+        self._longest = longest
+        self.deadline: asyncio.Timeout = asyncio.timeout(None)
+        self.left = False
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
+
+    async def trace(self, name: str, _info: dict[str, Any]) -> None:
+        if name == HEADER_STARTED:
+            await self._before_write()
+            self.left = True
+            # An answer that trickles outlives every read timeout, so the whole exchange has an end of its own.
+            self.deadline.reschedule(asyncio.get_running_loop().time() + self._longest)
+
+    def seen(self, *, whole: bool, fault: Fault | None, detail: str, route: str) -> Seen:
+        return Seen(
+            status=self.status,
+            headers=self.headers,
+            body=_decoded(bytes(self.body), self.headers.get("content-encoding", "")),
+            whole=whole,
+            fault=fault,
+            detail=detail,
+            left=self.left,
+            route=route,
+        )
+
+
+class RunnerApi:
+    """The Runner API over one connection at a time; not for two calls at once."""
+
+    def __init__(self, route: Route, procedure_path: str) -> None:
+        self._route = route
+        self._procedure_path = procedure_path
+        self._transport: httpx.AsyncHTTPTransport | None = None
+
+    async def start(self, body: bytes, before_write: Callable[[], Awaitable[None]]) -> Seen:
+        """Start a run. Whatever happens is in the answer; nothing is raised but a cancellation."""
+        return await self._exchange("POST", self._procedure_path, body, before_write)
+
+    async def read(self, run_id: str) -> Seen:
+        """Read a run from the configured origin, never from a `statusUrl`."""
+        return await self._exchange("GET", f"/runs/{quote(run_id, safe='')}", None, _at_once)
+
+    async def cancel(self, run_id: str) -> Seen:
+        """Ask for a run to be cancelled."""
+        return await self._exchange("POST", f"/runs/{quote(run_id, safe='')}/cancel", b"", _at_once)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            with contextlib.suppress(httpx.HTTPError, OSError):
+                await transport.aclose()
+
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, before_write: Callable[[], Awaitable[None]]
+    ) -> Seen:
+        progress = _Progress(before_write, WRITE_SECONDS + self._route.read_seconds)
+        fault: Fault | None = None
+        detail = ""
+        try:
+            async with progress.deadline:
+                await self._carry(method, path, body, progress)
+        except TimeoutError:
+            fault, detail = Fault.BROKEN, "the answer did not end in time"
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+            fault, detail = classify(error), _plain_words(error)
+        finally:
+            if fault is not None or progress.status is None:
+                await self.aclose()  # a fresh connection after anything but a whole answer
+        if fault in _PROOFS and progress.left:
+            fault = Fault.BROKEN
+        return progress.seen(whole=fault is None, fault=fault, detail=detail, route=str(self._route))
+
+    async def _carry(self, method: str, path: str, body: bytes | None, progress: _Progress) -> None:
+        request = httpx.Request(
+            method,
+            self._route.origin + path,
+            headers=self._headers(body),
+            content=body,
+            extensions={"timeout": self._timeouts(), "trace": progress.trace},
+        )
+        response = await self._opened().handle_async_request(request)
+        progress.status = response.status_code
+        progress.headers = {name.lower(): value for name, value in response.headers.items()}
+        try:
+            await _collect(response.stream, progress.body)
+        finally:
+            await response.aclose()
+
+    def _opened(self) -> httpx.AsyncHTTPTransport:
+        if self._transport is None:
+            self._transport = httpx.AsyncHTTPTransport(
+                verify=self._route.tls or False,
+                trust_env=False,
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS),
+                proxy=self._route.proxy,
+            )
+        return self._transport
+
+    def _headers(self, body: bytes | None) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {self._route.key.reveal()}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "batchrun",
+        }
+        return headers | ({"Content-Type": "application/json"} if body is not None else {})
+
+    def _timeouts(self) -> dict[str, float]:
+        return {
+            "connect": CONNECT_SECONDS,
+            "pool": CONNECT_SECONDS,
+            "write": WRITE_SECONDS,
+            "read": self._route.read_seconds,
+        }
+
+
+_PROOFS = frozenset({Fault.NOT_CONNECTED, Fault.TLS_FAILED, Fault.BAD_URL, Fault.PROXY_REFUSED})
+
+
+async def _at_once() -> None:
+    return None
+
+
+async def _collect(stream: Any, body: bytearray) -> None:
+    pieces: AsyncIterator[bytes] = stream.__aiter__()
+    async for piece in pieces:
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise httpx.ReadError("the answer is longer than any answer of this API")
+
+
+def classify(error: Exception) -> Fault:
+    """Say what an error of the HTTP library proves. Whatever is not known here proves nothing."""
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return Fault.BAD_URL
+    if isinstance(error, httpx.ProxyError):
+        return Fault.PROXY_REFUSED
+    if isinstance(error, httpx.ConnectError) and _is_tls(error):
+        return Fault.TLS_FAILED
+    return Fault.NOT_CONNECTED if isinstance(error, NEVER_CONNECTED) else Fault.BROKEN
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (httpx.ConnectTimeout, "no connection could be made in 10 s"),
+    (httpx.PoolTimeout, "no connection was free in 10 s"),
+    (httpx.ReadTimeout, "no answer came in time"),
+    (httpx.WriteTimeout, "the request could not be written in time"),
+    (httpx.RemoteProtocolError, "the connection was closed before a whole answer came"),
+    (httpx.ReadError, "the connection broke before a whole answer came"),
+    (httpx.WriteError, "the connection broke while the request was being written"),
+)
+
+
+def _plain_words(error: Exception) -> str:
+    # The library's own text may quote what the server sent, and that may quote the header with the key.
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.ProxyError):
+        return str(error) or "no connection could be made"
+    return f"the exchange broke ({type(error).__name__})"
+
+
+def _decoded(body: bytes, encoding: str) -> bytes:
+    """Unpack what a server packed although it was asked not to; of a broken one, what can be read."""
+    if encoding.lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    unpacker = zlib.decompressobj(wbits=47 if encoding.lower() != "deflate" else 15)
+    try:
+        return unpacker.decompress(body, LONGEST_BODY)
+    except zlib.error:
+        return b""
+
+
+def tls_context() -> ssl.SSLContext:
+    """Trust the certificates that the system trusts."""
+    import truststore
+
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,120 @@
+"""The only module that knows which operating system this is: users, file modes, signals, locks, folders."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+from batchrun.errors import JournalUnusable
+
+_SYNC_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "icloud", "nextcloud", "box sync")
+_NETWORK_TYPES = {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ncpfs", "davfs"}
+
+
+def state_folder() -> Path:
+    """Give the folder where each system keeps a user's state."""
+    return Path(platformdirs.user_state_dir("batchrun", appauthor=False))
+
+
+def user_name() -> str:
+    """Give the system's name for who is working."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def host_name() -> str:
+    """Give this machine's name."""
+    return socket.gethostname()
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that only its owner can enter."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def make_private(path: Path) -> None:
+    """Let only the owner read and write a file; Windows' user folders are private already."""
+    if os.name != "nt":
+        path.chmod(0o600)
+
+
+def refuse_shared_folder(folder: Path) -> None:
+    """Refuse a folder on a network or in a sync client: SQLite's locks do not hold there."""
+    parts = " ".join(part.lower() for part in folder.resolve().parts)
+    synced = next((name for name in _SYNC_FOLDERS if name in parts), None)
+    if synced or _is_network(folder.resolve()):
+        why = "is kept in step by a sync client" if synced else "is on a network drive"
+        raise JournalUnusable(
+            f"the journal cannot be in {folder}: the folder {why}, and a journal there can be damaged; "
+            "choose a folder on this machine with --journal or BATCHRUN_JOURNAL"
+        )
+
+
+def _is_network(folder: Path) -> bool:
+    if os.name == "nt":
+        return str(folder).startswith("\\\\")
+    mounts = Path("/proc/self/mounts")
+    if not mounts.exists():
+        return False
+    best, kind = "", ""
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        _, point, filesystem, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        inside = str(folder) == point or str(folder).startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, filesystem
+    return kind in _NETWORK_TYPES
+
+
+@contextlib.contextmanager
+def try_lock(path: Path) -> Iterator[bool]:
+    """Hold an operating-system lock that dies with its holder; yield False where another process has it."""
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def on_interrupt(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+    """Call `first` on the first Ctrl-C or SIGTERM, and `second` on the next."""
+    seen = [0]
+
+    def handle(_number: int, _frame: object) -> None:
+        seen[0] += 1
+        (first if seen[0] == 1 else second)()
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def is_terminal() -> bool:
+    """Tell whether a person watches: both the words and the answers go through a terminal."""
+    return sys.stderr.isatty()
+
+
+def can_ask() -> bool:
+    """Tell whether a question can be put and answered."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

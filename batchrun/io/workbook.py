@@ -1,0 +1,122 @@
+"""The door to the results workbook: written whole or not at all, and read back before it counts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from batchrun.io.whole_file import whole_file
+from batchrun.io.workbook_body import MAX_ROWS, SheetBody, splice, verify
+from batchrun.io.workbook_cells import CellEncoders
+from batchrun.io.workbook_content import WorkbookContent
+from batchrun.io.workbook_problems import dress_no_problems, dress_problems, spool_problems
+from batchrun.io.workbook_results import columns, dress_results, spool_results
+from batchrun.io.workbook_style import Styles
+from batchrun.io.workbook_summary import dress_summary
+from batchrun.io.workbook_text import safe_text
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
+
+__all__ = ["MAX_ROWS", "Sheet", "WorkbookContent", "save_sheets", "write_workbook"]
+
+_PROPERTIES, _STYLES = "docProps/core.xml", "xl/styles.xml"
+_FIRST_FONT = re.compile(rb"<font>.*?</font>", re.DOTALL)
+_DEFAULT_FONT = b'<font><sz val="10"/><name val="Arial"/><family val="2"/></font>'
+
+
+class Sheet(NamedTuple):
+    """One sheet to be: its name, what dresses the worksheet, and its rows where they are many."""
+
+    title: str
+    dress: Callable[..., None]
+    body: SheetBody | None = None
+
+
+def write_workbook(path: Path, content: WorkbookContent, *, max_rows: int = MAX_ROWS) -> str:
+    """Write the results workbook and answer the SHA-256 of the file.
+
+    Results beyond `max_rows` go on to `Results 2`. What was at `path` stays whole until the new file was read back;
+    Stopped where that fails, OSError where it cannot be written.
+    """
+    from openpyxl import Workbook
+
+    workbook = Workbook()
+    with whole_file(path) as file, ExitStack() as held:
+        folder = path.resolve().parent
+        cells = CellEncoders(Styles(workbook).number)
+        sheets = list(_sheets(content, cells, folder, max_rows, held))
+        return save_sheets(workbook, sheets, content.summary.title, content.made_at, file)
+
+
+def _sheets(
+    content: WorkbookContent, cells: CellEncoders, folder: Path, max_rows: int, held: ExitStack
+) -> Iterator[Sheet]:
+    title = content.summary.title
+    plan = columns(content, cells)
+    results, widths = spool_results(content, plan, folder, max_rows, held)
+    for part in results:
+        yield Sheet(part.title, dress_results(plan, part, widths, title), part.body)
+    yield Sheet("Summary", dress_summary(content.summary))
+    bodies, widths = spool_problems(content, cells, folder, max_rows, held)
+    for count, body in enumerate(bodies, 1):
+        yield Sheet("Problems" if count == 1 else f"Problems {count}", dress_problems(body, widths, title), body)
+    if not bodies:
+        yield Sheet("Problems", dress_no_problems(title))
+
+
+def save_sheets(workbook: Workbook, sheets: list[Sheet], title: str, made_at: datetime | None, file: BinaryIO) -> str:
+    """Save `sheets` to `file`, read it back, and answer its SHA-256. The cells' styles belong to `workbook`."""
+    workbook.remove(workbook.worksheets[0])
+    bodies: dict[str, SheetBody] = {}
+    made = {}
+    for sheet in sheets:
+        made[sheet.title] = workbook.create_sheet(sheet.title)
+        sheet.dress(made[sheet.title])
+    frame = io.BytesIO()
+    workbook.save(frame)
+    for sheet in sheets:
+        if sheet.body is not None:
+            bodies[made[sheet.title].path.lstrip("/")] = sheet.body
+    replaced = {_PROPERTIES: _properties(workbook, title, made_at), _STYLES: _in_arial(frame)}
+    splice(frame, bodies, replaced, file)
+    verify(file, {name: body.rows for name, body in bodies.items()})
+    return _sha256(file)
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _in_arial(frame: BinaryIO) -> bytes:
+    # Column widths are counted in digits of the default font, the first. openpyxl's is Calibri, which LibreOffice
+    # replaces by a wider one where it is missing; it has no public name for changing it.
+    with zipfile.ZipFile(frame) as archive:
+        return _FIRST_FONT.sub(_DEFAULT_FONT, archive.read(_STYLES), count=1)
+
+
+def _properties(workbook: Workbook, title: str, made_at: datetime | None) -> bytes:
+    # Only after saving, which stamps the clock's time: the same content makes the same file.
+    from openpyxl.xml.functions import tostring
+
+    properties = workbook.properties
+    properties.creator, properties.title = "batchrun", safe_text(title)
+    when = (made_at or datetime.min.replace(tzinfo=UTC)).astimezone(UTC).replace(tzinfo=None)
+    properties.created = properties.modified = when
+    tree = properties.to_tree()
+    if made_at is None:
+        for stamp in [part for part in tree if part.tag.endswith(("}created", "}modified"))]:
+            tree.remove(stamp)
+    written: bytes = tostring(tree)
+    return written

@@ -1,0 +1,128 @@
+"""YAML as plain data with line numbers: safe, one document, by YAML 1.2's rules for words.
+
+Refused, each with its line: duplicate keys, aliases, merge keys, tags, keys that are no words, deep nesting.
+Fractions become Decimals, so that `value: 19.90` is sent as 19.90.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+Place = tuple[str | int, ...]
+DEEPEST = 40
+
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+_WORDS: Mapping[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@dataclass
+class Document:
+    """A document's data, the line of each place in it, and what is wrong with its YAML."""
+
+    data: Any = None
+    lines: dict[Place, int] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+
+    def line_of(self, place: Place) -> int:
+        """Give the line of a place, or of the nearest one around it."""
+        for length in range(len(place), 0, -1):
+            if place[:length] in self.lines:
+                return self.lines[place[:length]]
+        return 1
+
+
+def load(text: str) -> Document:
+    """Read one YAML document; faults are collected, not raised."""
+    document = Document()
+    try:
+        _compose(text, document)
+    except yaml.YAMLError as error:
+        document.faults.append(_syntax(error))
+    except RecursionError:
+        document.faults.append((1, "the nesting is too deep"))
+    return document
+
+
+def _compose(text: str, document: Document) -> None:
+    loader = yaml.SafeLoader(text)
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                document.faults.append((event.start_mark.line + 1, "aliases (*) are not read; write the value out"))
+        if document.faults:
+            return
+        node = loader.get_single_node()
+        if node is not None:
+            document.data = _value(node, (), document)
+    finally:
+        loader.dispose()  # type: ignore[no-untyped-call]
+
+
+def _syntax(error: yaml.YAMLError) -> tuple[int, str]:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        said = " ".join(part for part in (error.context, error.problem) if part)
+        return (mark.line + 1 if mark else 1), f"this is no YAML: {said}{_hint(said)}"
+    return 1, f"this is no YAML: {str(error).splitlines()[0]}"
+
+
+def _hint(said: str) -> str:
+    if "mapping values are not allowed" in said:
+        return "; a text with a colon in it needs quotes"
+    return "; indent with spaces" if "\\t" in said else ""
+
+
+def _value(node: yaml.Node, place: Place, document: Document) -> Any:
+    document.lines.setdefault(place, node.start_mark.line + 1)
+    if len(place) > DEEPEST:
+        document.faults.append((node.start_mark.line + 1, "the nesting is too deep"))
+        return None
+    if node.tag.startswith("!") or (not node.tag.startswith("tag:yaml.org,2002:")):
+        document.faults.append((node.start_mark.line + 1, f'tags such as "{node.tag}" are not read'))
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, place, document)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child, (*place, index), document) for index, child in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.faults.append((line, "a key must be a word"))
+            continue
+        key = key_node.value
+        if key == "<<" and key_node.style is None:
+            document.faults.append((line, "merge keys (<<) are not read; write the keys out"))
+        elif key in made:
+            first = document.lines[(*place, key)]
+            document.faults.append((line, f'the key "{key}" stands twice; it is on line {first} already'))
+        else:
+            document.lines[(*place, key)] = line
+            made[key] = _value(value_node, (*place, key), document)
+    return made
+
+
+def _scalar(node: yaml.Node) -> Any:
+    text = node.value
+    if node.style is not None:  # quoted, or a block
+        return text
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    return Decimal(text) if _FRACTION.fullmatch(text) else text

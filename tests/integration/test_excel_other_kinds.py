@@ -1,0 +1,198 @@
+"""The older and other kinds of workbook follow the same rules as .xlsx, down to errors and hidden rows."""
+
+from __future__ import annotations
+
+import base64
+import lzma
+import struct
+import zipfile
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from batchrun.errors import BadInput
+from batchrun.io.source import SourceOptions, open_source
+from batchrun.model import Number, Unreadable
+
+# Written by LibreOffice 7: a row of headers, errors, a hidden row 5, A6 and A7 merged.
+XLS = lzma.decompress(
+    base64.b85decode(
+        b"{Wp48S^xk9=GL@E0stWa761SMbT8$j;2Hk~O<e$JGrk;#Fn3_|q=YHL-W+x(g7T4u+=$92y5sv3#s1$Y|6@ZSfQ3MUD>BRRg-WROuZTSRwY6lI$%"
+        b"OQ~$AsH{xQcTkWE3{EHT&2|ziIY4a-S8PTlWgOs~1DQFtRg=Q+)%^wzJ5fuEXruO-5u&A^}wv8;aVXVXaYNvtMoLPg50AnLEL_%Rd5j@lWU}-"
+        b"H+$rY41a(T6wrW;}&_$mv|sJ*tcPB;kJ`(`tM+!Zu?zQdcax%`4`)A=9`4Mzj9-WZFxoe5^1s1;ATUr1z?Qpf%fRwRtS9DO-bMd2Skg#LCa7-"
+        b"Ubi$b^-USdBUz-u`2Hn^$P~PY^t#;Kb3BjNY_>6dg!l+;N19FBqXfEviCKTBWs?@f4=0KzkP&iCMUubk7PxKO7g^FOA?-"
+        b"bD(Gyy~zvlxOylTKH*DK5!c2gd96k-e=j-"
+        b"_3HQuP@dFyN#Fl~=Fb={)S!|41y$>)4Lwll1(Ih+queqcS#IsFb#X8b9!v5~2XIe6(F)tUYlirDRMG#KXXv(t94KQjneFo44~PCprB8%-"
+        b"882`GOt6HckjLRa={R@xXewf?lLx%2AY`x4>pu`sH`(Sd4QL0yuS0+9`!GxvvkuW$dY5t*;`hhv;a`;;I6=JsySGvz@fNh~~1sVm`zYM(axpxg;l"
+        b"jH@p|>#EU@wh3(2nv^Ek)t+9fK^mVj#>@L52NX|<eDQjQ6L|2#n9GByxkc%?^qs`q?o;fv7SJB||$PC0`_F835!V97tGE=dg$mxS`#{>b8lf*w*N"
+        b"jV~4iyyZQtqSF8X;M;3<pbwye&JLSBt@*N?tFpzXoKl{_#}bC9iM$k2F$CdGyLDwp|gU|1pE8a<S&d33>9zqQ(AW*tKv~dOPj)vnK5b=`aEjew$Y"
+        b"q2rQmArzdYWA5zci(L3WO@+xzI_0aY8L+R%G8Cnc4Wk=_Nz;RjvLnsCW1W*o>st09R?dM<RjTyW~H15nMWU^mLh{I_=LxtQPD{todS{fRgt+$xCY"
+        b"j&z_51nUn5K;2qj2}KeuZ{OnilZE`kLQ4g$HVb8J$~cRL?YVe=fF!wC0dzZEQ)}RCG236a^*LZ>pRYV79r%CLJuD-Oim|eQUew2+umbxp9zf#jD;"
+        b"*A)BHZt{9Wt02Dv3>kaLoFH-b2*Py|c#^p~mff<Jl+r$(Ko1R1HZNTIaksS|GPRj6^$#(2^)(VBfN{z`REoTj|T0W!iMhWjsd7esmdS=dgVG@t-"
+        b"k*18XIvh6VLzVhMws_LL>D&hskRXO{-ea5@e}EgMfbVvra{!-"
+        b"|92xL_{7xT^EL<ddfaI0OoJ?*D`hE#AF%!L+EgGLplf8a&+okpMCs^HJubhy2XWsa>wxhs}+>KAMO3&e41n?nL&YfsU+_^jqLJ^hyu;Q|nEd&0pO"
+        b"jGG)4q7okD$V%O#@7K2~bIdBeZ8FHtyVq?2VmMxn{^OG#Hv&iPq|NHSt_Q!;963_d>lQ-rF?=#z_b+(@B1&GNy4imL6*WIvK@hZ~GK(|Li&_&LOs"
+        b"n)f>c+7B*Z<4Urf?BJX#J4-"
+        b"Grl#=Q2&SOIIer@C2=bfMj^rFhsTBc@qS!1_E|)%+k{62J(9+;y!VnKV!paP$e0)VU3@382S3<9Qf}vgRqIF9L&gfqBl?C9JdV;D+s_FMl5(qtfR"
+        b"@3`+==`~7l0i0cCD%f{LH@bqPK&&fH}nvo%={KJ<cbAW-"
+        b"xf>Hx)Hf#>)ECy{d0WA2b%>5T3CI7yK@EV?UO3jy8Cjc<aj5?00000kg8<(NNP8W00HR=fHVLAL4B2WvBYQl0ssI200dcD"
+    )
+)
+
+OPEN_DOCUMENT = """<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:calcext="c">
+<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"""
+TEXT = '<table:table-cell office:value-type="string"{more}><text:p>{text}</text:p></table:table-cell>'
+ERROR = (
+    '<table:table-cell table:formula="of:=NA()" office:value-type="string" office:string-value="" '
+    'calcext:value-type="error"><text:p>#N/A</text:p></table:table-cell>'
+)
+
+
+def rows_of(path: Path, **options: object) -> dict[int, tuple[object, ...]]:
+    with open_source(SourceOptions(path, **options)) as source:  # type: ignore[arg-type]
+        return {
+            row.number: tuple(cell.code if isinstance(cell, Unreadable) else cell for cell in row.cells)
+            for row in source.rows()
+        }
+
+
+def fault_of(path: Path, **options: object) -> str:
+    with pytest.raises(BadInput) as caught:
+        rows_of(path, **options)
+    return caught.value.message
+
+
+def open_document(path: Path, *rows: str, name: str = "Data", manifest: str = "") -> Path:
+    """Write an .ods file of one sheet."""
+    table = f'<table:table table:name="{name}">{"".join(rows)}</table:table>'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr(
+            "META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="m">{manifest}</manifest:manifest>'
+        )
+        archive.writestr("content.xml", OPEN_DOCUMENT.format(tables=table))
+    return path
+
+
+def row_of(*cells: str, more: str = "") -> str:
+    return f"<table:table-row{more}>{''.join(cells)}</table:table-row>"
+
+
+def text(content: str, more: str = "") -> str:
+    return TEXT.format(text=content, more=more)
+
+
+def test_an_xls_file_is_read_by_the_same_rules(tmp_path: Path) -> None:
+    path = tmp_path / "in.xls"
+    path.write_bytes(XLS)
+    assert "in.xls!Data has 1 hidden row with data (row 5)" in fault_of(path)
+    rows = rows_of(path, hidden_rows="skip")
+    assert rows[2][:3] == ("00123", Number(Decimal("19.99")), datetime(2026, 10, 1, 9, 12, 33))
+    assert rows[2][3:] == ("error-cell", True, "duration")
+    assert rows[3][:1] == ("error-cell",)
+    assert rows[4] == ("x", Number(Decimal("0.3")), "date-too-early", "#N/A", None, None)
+    assert [rows[6][0], rows[7][0]] == ["m1", "merged-cell"]
+    assert 5 not in rows
+
+
+def test_a_broken_xls_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "in.xls"
+    path.write_bytes(XLS[:76] + struct.pack("<I", 1) + XLS[80:])  # the allocation table is said to lie elsewhere
+    assert "damaged" in fault_of(path)
+
+
+def test_an_ods_file_is_read_by_the_same_rules(tmp_path: Path) -> None:
+    path = open_document(
+        tmp_path / "in.ods",
+        row_of(text("Id"), text("V")),
+        row_of(text("a"), ERROR),
+        row_of(text("hidden"), more=' table:visibility="filter"'),
+        row_of(more=' table:number-rows-repeated="2" table:visibility="collapse"'),
+        row_of(text("b"), '<table:table-cell table:formula="of:=1+1"/>'),
+        row_of(text("m", ' table:number-columns-spanned="2"'), "<table:covered-table-cell/>"),
+        row_of(text("t"), '<table:table-cell office:value-type="time" office:time-value="PT08H30M00S"/>'),
+        row_of(ERROR),
+        row_of(
+            '<table:table-cell table:number-columns-repeated="16384"/>', more=' table:number-rows-repeated="1048000"'
+        ),
+    )
+    assert "1 hidden row with data (row 3)" in fault_of(path)
+    assert rows_of(path, hidden_rows="include") == {
+        2: ("a", "error-cell"),
+        3: ("hidden", None),
+        6: ("b", "formula-without-value"),
+        7: ("m", "merged-cell"),
+        8: ("t", "duration"),
+        9: ("error-cell", None),
+    }
+
+
+def test_a_broken_ods_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = open_document(tmp_path / "in.ods", row_of(text("Id"), more=' table:number-rows-repeated="-1"'))
+    assert "damaged" in fault_of(path)
+
+
+def record(kind: int, data: bytes = b"") -> bytes:
+    """Write one record of an .xlsb part."""
+    number = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    return number + bytes([len(data)]) + data
+
+
+def wide(content: str) -> bytes:
+    return struct.pack("<I", len(content)) + content.encode("utf-16-le")
+
+
+def xlsb_row(number: int, *cells: bytes, hidden: bool = False) -> bytes:
+    header = struct.pack("<IIHBB", number - 1, 0, 300, 0, 0x10 if hidden else 0) + bytes(5)
+    return record(0, header) + b"".join(cells)
+
+
+def xlsb_text(column: int, content: str) -> bytes:
+    return record(6, struct.pack("<II", column, 0) + wide(content))
+
+
+def xlsb_error(column: int, error: int) -> bytes:
+    return record(3, struct.pack("<IIB", column, 0, error))
+
+
+def xlsb(path: Path, *rows: bytes, merged: bytes = b"") -> Path:
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    sheet = record(129) + record(148, struct.pack("<4I", 0, 20, 0, 1)) + record(145) + b"".join(rows)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr(
+            "xl/_rels/workbook.bin.rels",
+            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="rId1" Type="{relations}/worksheet" Target="worksheets/Sheet1.bin"/></Relationships>',
+        )
+        bundle = record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("Data"))
+        archive.writestr("xl/workbook.bin", record(131) + record(143) + bundle + record(144) + record(132))
+        archive.writestr("xl/worksheets/Sheet1.bin", sheet + record(146) + merged + record(130))
+    return path
+
+
+def test_an_xlsb_file_is_read_by_the_same_rules(tmp_path: Path) -> None:
+    path = xlsb(
+        tmp_path / "in.xlsb",
+        xlsb_row(1, xlsb_text(0, "Id"), xlsb_text(1, "V")),
+        xlsb_row(2, xlsb_text(0, "a"), xlsb_error(1, 0x2A)),
+        xlsb_row(3, xlsb_text(0, "hidden"), hidden=True),
+        xlsb_row(4, xlsb_text(0, "m"), xlsb_text(1, "x")),
+        merged=record(176, struct.pack("<4I", 3, 3, 0, 1)),
+    )
+    assert "in.xlsb!Data has 1 hidden row with data (row 3)" in fault_of(path)
+    assert rows_of(path, hidden_rows="skip") == {2: ("a", "error-cell"), 4: ("m", "merged-cell")}
+
+
+def test_a_broken_xlsb_file_is_said_to_be_damaged(tmp_path: Path) -> None:
+    path = xlsb(tmp_path / "in.xlsb", xlsb_row(1, xlsb_text(0, "Id")), record(0, b"\0"))
+    assert "in.xlsb" in fault_of(path)
+
+
+def test_a_file_that_kills_its_reader_is_a_clear_error(tmp_path: Path) -> None:
+    far = record(6, struct.pack("<II", 16_383, 0) + wide("x"))
+    path = xlsb(tmp_path / "in.xlsb", xlsb_row(1, xlsb_text(0, "Id")), xlsb_row(1_048_576, far))
+    message = fault_of(path)
+    assert message.startswith("in.xlsb could not be read: the process that reads it ")
