@@ -92,6 +92,13 @@ def result_rows(journal: Journal, batch: Batch, states: Sequence[State] = ()) ->
             yield _result(record, batch, places)
 
 
+def source_rows(journal: Journal, batch: Batch, states: Sequence[State]) -> Iterator[ResultRow]:
+    """Give some rows with the source's cells as they were, so that they can be an input again."""
+    with journal.reading() as connection:
+        for record in journal_rows.stream(connection, batch, states):
+            yield _result(record, batch, ())
+
+
 def _result(record: RowRecord, batch: Batch, places: Sequence[int]) -> ResultRow:
     output = record.output
     return ResultRow(

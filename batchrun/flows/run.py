@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
-from batchrun.core.durations import words
+from batchrun.core.durations import parse_rate, words
 from batchrun.core.totals import Totals, grouped
 from batchrun.errors import AlreadyRan, BadCommandLine, Declined
 from batchrun.flows import preparing, staging
@@ -112,10 +113,6 @@ def _tell(journal: Journal, draft: Draft, counts: dict[State, int], totals: Tota
 
 
 def _lasting(rows: int, rate: str) -> str:
-    from math import inf
-
-    from batchrun.core.durations import parse_rate
-
     per_second = parse_rate(rate)
     return "" if per_second == inf else f", about {words(rows / per_second)}"
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from math import inf
+from pathlib import Path
 
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
@@ -16,7 +17,7 @@ from batchrun.engine.follow import Follower
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Watch
 from batchrun.errors import CouldNotStart
-from batchrun.flows import reporting
+from batchrun.flows import events_file, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
@@ -43,6 +44,7 @@ class Following:
     follow: bool = True
     wait: float | None = None
     limit: int | None = None
+    events: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -122,7 +124,10 @@ class _Sending:
         done = sum(count for state, count in counts.items() if state in ENDED or state in NEVER_SENT)
         per_second = parse_rate(self._batch.settings["rate"])
         try:
-            with self._teller.watching(total, done, per_second) as watch:
+            with (
+                self._teller.watching(total, done, per_second) as shown,
+                events_file.recording(self._following.events, self._batch.name, shown) as watch,
+            ):
                 return await self._loops(EngineJournal(writer), watch, per_second, total)
         finally:
             await writer.close()

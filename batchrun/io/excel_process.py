@@ -17,6 +17,7 @@ from batchrun.io.excel_protocol import Request, SheetFacts
 from batchrun.model import Cell
 
 Row = tuple[int, tuple[Cell, ...]]
+_LAST_WORDS = 2.0  # seconds for a child that has said its last to leave by itself
 
 
 class WorkbookProcess:
@@ -24,6 +25,7 @@ class WorkbookProcess:
 
     def __init__(self, request: Request) -> None:
         self._name = request.name
+        self._finished = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "batchrun.io.excel_child"],
             stdin=subprocess.PIPE,
@@ -49,11 +51,19 @@ class WorkbookProcess:
     def close(self) -> None:
         """End the process if it still runs."""
         process = self._process
+        if self._finished:
+            self._wait_a_little()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 _close_quietly(stream)
         process.kill()
         process.wait()
+
+    def _wait_a_little(self) -> None:
+        try:
+            self._process.wait(_LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            return
 
     def _ask(self, request: Request) -> None:
         assert self._process.stdin is not None  # noqa: S101  a pipe was asked for
@@ -75,11 +85,13 @@ class WorkbookProcess:
             kind, content = pickle.load(self._process.stdout)  # noqa: S301  both ends are ours
         except (EOFError, pickle.UnpicklingError):
             raise self._died() from None
+        self._finished = kind in {"end", "fault"}
         if kind == "fault":
             raise BadInput(content)
         return kind, content
 
     def _died(self) -> BadInput:
+        self._wait_a_little()  # else the cause would be the kill
         self._process.kill()
         cause = _cause(self._process.wait())
         return BadInput(

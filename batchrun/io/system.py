@@ -118,3 +118,11 @@ def is_terminal() -> bool:
 def can_ask() -> bool:
     """Tell whether a question can be put and answered."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds a lock, by trying it for a moment; a file that is not there is not locked."""
+    if not path.exists():
+        return False
+    with try_lock(path) as mine:
+        return not mine

@@ -9,6 +9,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,10 @@ SECRET = "whsec_of_the_tests"
 class Receiver:
     """Takes deliveries; answers 503 to as many as `refuse` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.refuse = 0
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hooks"
 
     def events(self) -> list[dict[str, Any]]:
@@ -49,15 +50,23 @@ class Receiver:
         return Handler
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
+@contextmanager
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    receiver = Receiver(port)
     thread = threading.Thread(target=receiver.server.serve_forever, args=(0.01,))
     thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    try:
+        yield receiver
+    finally:
+        receiver.server.shutdown()
+        thread.join()
+        receiver.server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
 
 
 def received(receiver: Receiver, count: int) -> list[dict[str, Any]]:
@@ -113,15 +122,13 @@ def test_a_delivery_that_is_refused_is_tried_again_and_repeats_are_the_same_byte
     assert len({body for _, body in receiver.taken}) == 1
 
 
-def test_a_receiver_that_is_not_there_yet_is_tried_again_and_holds_up_no_start(receiver: Receiver) -> None:
-    late = receiver.server.socket
+def test_a_receiver_that_is_not_there_yet_is_tried_again_and_holds_up_no_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as placeholder:
         port = placeholder.getsockname()[1]
     with simulator(knobs={"webhook-url": f"http://127.0.0.1:{port}/hooks"}, secret=SECRET) as api:
         run_id = api.run_id({})
-        receiver.server.socket = socket.create_server(("127.0.0.1", port))
-        late.close()
-        (event,) = received(receiver, 1)
+        with receiving(port) as late:
+            (event,) = received(late, 1)
         assert event["data"]["runId"] == run_id
 
 

@@ -1,0 +1,72 @@
+"""Turns what a command did, or why it could not, into words, one JSON document, and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from batchrun.cli.screen import Screen
+from batchrun.errors import COULD_NOT_START, INTERRUPTED, BatchrunError
+
+BATCH_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "batch": None,
+    "job": None,
+    "environment": None,
+    "rows": 0,
+    "runs": 0,
+    "counts": {},
+    "totals": {},
+    "workbook": None,
+    "stopped": None,
+    "next": None,
+    "error": None,
+}
+CHECK_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "rows": 0,
+    "valid": 0,
+    "invalid": 0,
+    "duplicates": 0,
+    "totals": {},
+    "problems": [],
+    "error": None,
+}
+PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
+DOCUMENTS = {
+    "check": CHECK_DOCUMENT,
+    **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
+}
+
+
+def answer(screen: Screen, command: str, work: Callable[[], tuple[dict[str, Any], int]]) -> int:
+    """Do a command's work and answer; `work` shows its own words and gives its document and exit code."""
+    try:
+        document, code = work()
+    except BatchrunError as error:
+        document, code = failed(screen, command, error)
+    except KeyboardInterrupt:
+        error = BatchrunError("interrupted; nothing more was done", code="interrupted")
+        document, code = failed(screen, command, error)[0], INTERRUPTED
+    if screen.as_json:
+        screen.document(document)
+    return code
+
+
+def failed(screen: Screen, command: str, error: BatchrunError) -> tuple[dict[str, Any], int]:
+    """Show an error, and give its document and exit code."""
+    screen.error(error.message)
+    if error.next:
+        screen.say(f"Next: {error.next}")
+    return error_document(command, error.code, error.message, error.next), error.exit_code
+
+
+def error_document(command: str, code: str, message: str, next_command: str | None = None) -> dict[str, Any]:
+    """Give a command's document with every key, zeros, and an error."""
+    document = {**DOCUMENTS.get(command, PLAIN_DOCUMENT), "error": {"code": code, "message": message}}
+    if next_command and "next" in document:
+        document["next"] = next_command
+    return document
+
+
+__all__ = ["answer", "error_document", "failed", "BATCH_DOCUMENT", "CHECK_DOCUMENT", "COULD_NOT_START"]

@@ -1,0 +1,186 @@
+"""The commands about a batch: resume, status, show, refresh, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batchrun.cli import options as o
+from batchrun.cli.answering import answer
+from batchrun.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from batchrun.flows.outcome import Outcome
+    from batchrun.flows.show import RowLife
+    from batchrun.flows.status import BatchLine
+    from batchrun.io.journal import Journal
+    from batchrun.io.journal_batches import Batch
+
+
+@contextmanager
+def _batch(
+    named: str, path: Path | None, screen: Screen, *, acts: bool = False, yes: bool = False
+) -> Iterator[tuple[Journal, Batch]]:
+    from batchrun.flows.finding import find_batch
+    from batchrun.io.journal import open_journal
+
+    journal = open_journal(path)
+    try:
+        yield journal, find_batch(journal, named, screen, acts=acts, yes=yes)
+    finally:
+        journal.close()
+
+
+def _answer_outcome(screen: Screen, command: str, work: Callable[[], Outcome]) -> int:
+    def told() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import words
+
+        outcome = work()
+        for line in words.outcome(outcome, screen.bold):
+            screen.answer(line)
+        return outcome.as_json(), outcome.exit_code
+
+    return answer(screen, command, told)
+
+
+def resume(
+    batch: o.BatchName,
+    max_errors: o.MaxErrors = None,
+    no_wait: o.NoWait = False,
+    wait: o.Wait = None,
+    grace: o.Grace = None,
+    yes: o.Yes = False,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Go on with a batch that stopped; with nothing left to send, follow and write."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> Outcome:
+        from batchrun.flows import run as flow
+        from batchrun.flows.sending import Following
+
+        following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
+        seconds = o.duration(grace, "--grace")
+        with _batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+            return flow.resume(opened, found, screen, max_errors=max_errors, following=following, grace=seconds)
+
+    return _answer_outcome(screen, "resume", work)
+
+
+def refresh(
+    batch: o.BatchName,
+    yes: o.Yes = False,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Ask the API once about every run still open, and write the workbook."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> Outcome:
+        from batchrun.flows import refresh as flow
+
+        with _batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+            return flow.refresh(opened, found, screen)
+
+    return _answer_outcome(screen, "refresh", work)
+
+
+def report(
+    batch: o.BatchName,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="STATE[,…]", help="Only the rows in these states.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to write it.", show_default=False)
+    ] = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Write the workbook again from the journal, or some rows in the source's shape."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def told() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import words
+        from batchrun.flows import report as flow
+
+        with _batch(batch, journal, screen) as (opened, found):
+            outcome = flow.report(opened, found, screen, only=only, output=output)
+        for line in words.outcome(outcome, screen.bold):
+            screen.answer(line)
+        return outcome.as_json(), 0
+
+    return answer(screen, "report", told)
+
+
+def status(
+    batch: Annotated[str | None, typer.Argument(metavar="[BATCH]", help="One batch; without it, all.")] = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """List batches, or show one batch's counts; never disturbs a running one."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import words
+        from batchrun.flows import status as flow
+
+        if batch is not None:
+            outcome = flow.one_batch(batch, journal, screen)
+            for line in words.outcome(outcome, screen.bold):
+                screen.answer(line)
+            return outcome.as_json(), 0
+        path, lines = flow.list_batches(journal)
+        _show_list(screen, path, lines)
+        document = {"version": 1, "journal": str(path), "batches": [line.as_json() for line in lines], "error": None}
+        return document, 0
+
+    return answer(screen, "status", work)
+
+
+def _show_list(screen: Screen, path: Path, lines: list[BatchLine]) -> None:
+    from batchrun.cli import words
+
+    screen.say(f"Journal: {path}")
+    if not lines:
+        screen.answer("No batch yet. Start one with: batchrun run JOB --simulate")
+        return
+    rows = [["batch", "where", "created (UTC)", "rows", "states"]]
+    for line in lines:
+        where = "simulated" if line.simulated else line.environment
+        states = ", ".join(f"{state.value.replace('_', ' ')} {count:,}" for state, count in line.counts.items())
+        note = " (sending now)" if line.sending else " (stopped)" if line.stopped else ""
+        created = line.created_at[:16].replace("T", " ")
+        rows.append([line.name, where, created, f"{sum(line.counts.values()):,}", states + note])
+    for text in words.table(rows, right=[3]):
+        screen.answer(text)
+
+
+def show(
+    batch: o.BatchName,
+    row: Annotated[int, typer.Option("--row", metavar="N", help="The row's number in the sheet.", show_default=False)],
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Show one row's whole life: cells, payload, attempts, answers."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import row_words
+        from batchrun.flows import show as flow
+
+        life: RowLife = flow.show(batch, row, journal, screen)
+        for line in row_words.lines(life, screen.bold):
+            screen.answer(line)
+        return row_words.document(life), 0
+
+    return answer(screen, "show", work)

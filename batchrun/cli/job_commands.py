@@ -1,0 +1,183 @@
+"""The commands about a job: check, run, schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from batchrun.cli import options as o
+from batchrun.cli.answering import answer
+from batchrun.cli.screen import Screen
+
+if TYPE_CHECKING:
+    from batchrun.flows.check import CheckReport
+    from batchrun.flows.loading import Choice
+
+
+def check(
+    job: o.JobPath,
+    environment: o.Environment = o.EnvironmentName.SANDBOX,
+    param: o.Params = None,
+    input: o.Input = None,
+    limit: o.Limit = None,
+    rows: o.Rows = None,
+    skip_invalid: o.SkipInvalid = False,
+    expect_rows: o.ExpectRows = None,
+    expect_total: o.ExpectTotal = None,
+    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Print the first N request bodies.")] = 0,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Read, map and validate every row; send nothing."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.flows import check as flow
+        from batchrun.flows.origins import origins
+
+        choice = _choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
+        report = flow.check(job, choice, origins(base_url, review_url), journal, screen, show)
+        _show_check(screen, job, report)
+        return report.as_json(), report.exit_code
+
+    return answer(screen, "check", work)
+
+
+def _show_check(screen: Screen, job: Path, report: CheckReport) -> None:
+    from batchrun.cli import words
+    from batchrun.core.durations import words as lasting
+    from batchrun.model import State
+
+    for _, body in report.bodies:
+        screen.answer(body.decode())
+    for line in words.problems(report.problems):
+        screen.answer(line)
+    counts = {State.READY: report.valid, State.INVALID: report.invalid, State.DUPLICATE: report.duplicates}
+    if report.problems:
+        screen.answer()
+    screen.answer(screen.bold(f"{report.job}: {report.rows:,} rows checked, nothing was sent"))
+    for line in words.states({state: count for state, count in counts.items() if count}, report.totals):
+        screen.answer(line)
+    if report.seconds is not None and report.valid:
+        screen.answer(f"Sending takes about {lasting(report.seconds)} at {report.rate}.")
+    for note in report.notes:
+        screen.warn(note)
+    if not report.exit_code:
+        screen.answer(f"Next: batchrun run {job} --simulate")
+
+
+def run(
+    job: o.JobPath,
+    environment: o.Environment = o.EnvironmentName.SANDBOX,
+    param: o.Params = None,
+    input: o.Input = None,
+    limit: o.Limit = None,
+    rows: o.Rows = None,
+    skip_invalid: o.SkipInvalid = False,
+    expect_rows: o.ExpectRows = None,
+    expect_total: o.ExpectTotal = None,
+    yes: o.Yes = False,
+    rate: Annotated[str | None, typer.Option("--rate", metavar="R", help="Another rate, such as 5/s.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Requests under way at once.")
+    ] = None,
+    max_errors: o.MaxErrors = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Run against the local simulator; no key.")] = False,
+    knob: Annotated[
+        list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Turns a knob of the simulator.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Run the very same sheet once more.")] = False,
+    allow_duplicates: Annotated[
+        bool, typer.Option("--allow-duplicates", help="Send rows whose key was sent before.")
+    ] = False,
+    or_resume: Annotated[bool, typer.Option("--or-resume", help="Go on with the same, if it ran before.")] = False,
+    no_wait: o.NoWait = False,
+    wait: o.Wait = None,
+    grace: o.Grace = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Another results workbook.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", metavar="F.jsonl", help="Write every step as a line of JSON.")
+    ] = None,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Check, send, follow every run to its end, and write the results workbook."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import words
+        from batchrun.errors import BadCommandLine
+        from batchrun.flows import run as flow
+        from batchrun.flows.origins import origins
+        from batchrun.flows.sending import Following
+        from batchrun.flows.staging import RunChoice
+
+        if simulate and (base_url or review_url):
+            raise BadCommandLine("--simulate stands in for the API, so it takes no --base-url or --review-url")
+        if knob and not simulate:
+            raise BadCommandLine("--knob turns a knob of the simulator, so it goes with --simulate")
+        choice = _choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
+        run_choice = RunChoice(
+            rate=rate,
+            concurrency=concurrency,
+            max_errors=max_errors or "100%",
+            simulate=simulate,
+            knobs=tuple(knob or ()),
+            again=again,
+            allow_duplicates=allow_duplicates,
+            or_resume=or_resume,
+            output=output,
+            grace=o.duration(grace, "--grace"),
+        )
+        following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"), events=events)
+        outcome = flow.run(
+            job, choice, run_choice, origins(base_url, review_url), journal, screen, yes=yes, following=following
+        )
+        for line in words.outcome(outcome, screen.bold):
+            screen.answer(line)
+        return outcome.as_json(), outcome.exit_code
+
+    return answer(screen, "run", work)
+
+
+def _choice(
+    environment: o.EnvironmentName,
+    param: list[str] | None,
+    input: Path | None,
+    limit: int | None,
+    rows: str | None,
+    skip_invalid: bool,
+    expect_rows: int | None,
+    expect_total: list[str] | None,
+) -> Choice:
+    from batchrun.flows.loading import Choice
+
+    return Choice(
+        environment=environment.value,
+        params=o.pairs(param, "--param"),
+        input=input,
+        limit=limit,
+        rows=rows,
+        skip_invalid=skip_invalid,
+        expect_rows=expect_rows,
+        expect_totals=o.pairs(expect_total, "--expect-total"),
+    )
+
+
+def schema(json_flag: o.Json = False) -> int:
+    """Print the JSON Schema of the job spec, for editors."""
+    from batchrun.core.spec import json_schema
+
+    print(json.dumps(json_schema(), indent=None if json_flag else 2, ensure_ascii=False))
+    return 0

@@ -1,0 +1,79 @@
+"""The options that commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from batchrun.errors import BadCommandLine
+
+
+class EnvironmentName(StrEnum):
+    """The two environments of the API."""
+
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
+JOB = "Of the job"
+CONNECTION = "Journal, connection, output"
+
+JobPath = Annotated[Path, typer.Argument(metavar="JOB", help="The job spec's path.", show_default=False)]
+BatchName = Annotated[
+    str, typer.Argument(metavar="BATCH", help="A batch's name, its results workbook, or last.", show_default=False)
+]
+Environment = Annotated[EnvironmentName, typer.Option("-e", "--environment", help="Where the runs are started.")]
+Params = Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Gives a param of the job.")]
+Input = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="Another sheet than the job's.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N rows.")]
+Rows = Annotated[str | None, typer.Option("--rows", metavar="5-20,31", help="Only these rows of the sheet.")]
+SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Go on without the rows that are invalid.")]
+ExpectRows = Annotated[int | None, typer.Option("--expect-rows", metavar="N", help="Stop unless there are N rows.")]
+ExpectTotal = Annotated[
+    list[str] | None,
+    typer.Option("--expect-total", metavar="COLUMN=AMOUNT", help="Stop unless a control total is this."),
+]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="ORIGIN", help="Another origin of the Runner API.")]
+ReviewUrl = Annotated[str | None, typer.Option("--review-url", metavar="ORIGIN", help="Another origin of reviews.")]
+JournalPath = Annotated[Path | None, typer.Option("--journal", metavar="PATH", help="Another journal.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say only what matters.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Answer yes to what would be asked.")]
+MaxErrors = Annotated[
+    str | None,
+    typer.Option("--max-errors", metavar="N|N%", help="Stop when more rows than this are refused (default 100%)."),
+]
+Wait = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="DURATION", help="How long to follow (default: for ever on a terminal, else 1h)."),
+]
+Grace = Annotated[
+    str | None, typer.Option("--grace", metavar="DURATION", help="How long answers may take after Ctrl-C.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Stop after sending.")]
+
+
+def pairs(given: list[str] | None, flag: str) -> dict[str, str]:
+    """Give NAME=VALUE options as a dict; raise BadCommandLine where one is no such pair, or comes twice."""
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise BadCommandLine(f'{flag}: "{text}" is not NAME=VALUE')
+        if name in found:
+            raise BadCommandLine(f"{flag}: {name} is given twice")
+        found[name] = value
+    return found
+
+
+def duration(text: str | None, flag: str) -> float | None:
+    """Give seconds for a duration option."""
+    from batchrun.core.durations import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise BadCommandLine(f"{flag}: {error}") from None

@@ -1,0 +1,105 @@
+"""The commands beside jobs and batches: simulate, doctor, key."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from batchrun.cli import options as o
+from batchrun.cli.answering import answer
+from batchrun.cli.screen import Screen
+
+
+def simulate(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 8020,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int | None, typer.Option("--seed", help="Repeats the same fates and run ids.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="FILE", help="Keep the runs in this file.", show_default=False)
+    ] = None,
+    knob: Annotated[
+        list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Turns a knob; see --knobs.")
+    ] = None,
+    knobs: Annotated[bool, typer.Option("--knobs", help="List the knobs.")] = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Stand in for the API on this machine, for rehearsals and tests."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.errors import BadCommandLine, CouldNotStart
+        from batchrun.simulator.knobs import KnobError, knob_help, parse_knobs
+        from batchrun.simulator.serve import Options, serve
+
+        if knobs:
+            screen.answer(knob_help())
+            return {"version": 1, "error": None}, 0
+        try:
+            options = Options(host, port, seed, state, parse_knobs(knob or []), machine=json)
+        except KnobError as error:
+            raise BadCommandLine(f"--knob: {error}") from None
+        code = serve(options)
+        if code:
+            raise CouldNotStart("the simulator did not start; the line above says why")
+        return {"version": 1, "error": None}, code
+
+    if not json or knobs:
+        return answer(screen, "simulate", work)
+    # Its one line of JSON is printed when it listens; a second document at the end would be one too many.
+    screen.as_json = False
+    return answer(screen, "simulate", work)
+
+
+def doctor(
+    environment: o.Environment = o.EnvironmentName.SANDBOX,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Check key, network, clock, disk and journal; start no run."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.cli.words import table
+        from batchrun.flows import doctor as flow
+        from batchrun.flows.origins import origins
+
+        findings = flow.doctor(environment.value, origins(base_url, review_url), journal)
+        for line in table([["good" if one.good else "BAD", one.name, one.told] for one in findings]):
+            screen.answer(line)
+        document = {
+            "version": 1,
+            "findings": [{"name": one.name, "good": one.good, "message": one.told} for one in findings],
+            "error": None,
+        }
+        return document, 0 if all(one.good for one in findings) else 1
+
+    return answer(screen, "doctor", work)
+
+
+def key_set(
+    environment: o.Environment = o.EnvironmentName.SANDBOX, json: o.Json = False, quiet: o.Quiet = False
+) -> int:
+    """Keep an API key in the system's key store; it is asked for, never taken from the command line."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        import getpass
+
+        from batchrun.errors import BadKey
+        from batchrun.io.api_key import store_key
+
+        typed = getpass.getpass("API key (it is not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
+        if not typed.strip():
+            raise BadKey("no key was typed; nothing was kept")
+        name = store_key(environment.value, typed.strip())
+        screen.answer(f"Kept in the system's key store as {name}.")
+        return {"version": 1, "name": name, "error": None}, 0
+
+    return answer(screen, "key set", work)

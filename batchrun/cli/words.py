@@ -1,0 +1,92 @@
+"""How counts, totals, problems and batches read on a screen of 80 columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from batchrun.core.totals import grouped
+from batchrun.model import ControlTotal, Problem, State
+
+if TYPE_CHECKING:
+    from batchrun.flows.outcome import Outcome
+
+WIDTH = 80
+SHOWN = 20
+
+
+def table(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Set cells in columns; the places in `right` are set to the right."""
+    numbers = set(right)
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if place in numbers else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def states(counts: Mapping[State, int], totals: Sequence[ControlTotal]) -> list[str]:
+    """Set counts and control totals by state, with their sums below."""
+    heads = ["state", "rows", *(control.column for control in totals)]
+    lines = [heads]
+    for state, count in counts.items():
+        amounts = [_amount(control, state) for control in totals]
+        lines.append([state.value.replace("_", " "), f"{count:,}", *amounts])
+    if len(counts) > 1:
+        sums = [grouped(control.input, control.decimals) for control in totals]
+        lines.append(["all", f"{sum(counts.values()):,}", *sums])
+    return table(lines, right=range(1, len(heads)))
+
+
+def _amount(control: ControlTotal, state: State) -> str:
+    amount = control.by_state.get(state)
+    return "" if amount is None else grouped(amount, control.decimals)
+
+
+def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
+    """Say how a batch stands."""
+    lines = [bold(f"{one.batch} ({one.environment})"), *states(one.counts, one.totals)]
+    if one.workbook:
+        lines += ["", f"Workbook: {one.workbook}"]
+    if one.next:
+        lines += [f"Next: {one.next}"]
+    return lines
+
+
+def problems(found: Sequence[Problem], total: int | None = None) -> list[str]:
+    """Set the first problems, the commonest cause first, and a line for the rest."""
+    causes = Counter((problem.code, problem.column) for problem in found)
+    ordered = sorted(found, key=lambda problem: (-causes[problem.code, problem.column], problem.code, problem.row))
+    lines: list[str] = []
+    cause = None
+    for problem in ordered[:SHOWN]:
+        if (problem.code, problem.column) != cause:
+            cause = (problem.code, problem.column)
+            lines += _cause(problem, causes[cause])
+        lines += _problem(problem)
+    left = (total if total is not None else len(found)) - min(SHOWN, len(found))
+    if left:
+        lines.append(f"and {left:,} more; see all of them with --json")
+    return lines
+
+
+def _cause(problem: Problem, count: int) -> list[str]:
+    times = "1 problem" if count == 1 else f"{count:,} problems"
+    return [f"{problem.column or 'whole row'}: {times} ({problem.code})"]
+
+
+def _problem(problem: Problem) -> list[str]:
+    value = f' "{problem.value}"' if problem.value else ""
+    return wrap(
+        f"{problem.cell}{value}: {problem.message}",
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

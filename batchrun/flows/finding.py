@@ -1,0 +1,63 @@
+"""Finds the batch that a command names: by its name, by its results workbook, or as `last`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from batchrun.core.suggestions import did_you_mean
+from batchrun.errors import BadCommandLine, Declined, NotFound
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_batches
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.workbook_name import batch_named_in
+
+LAST = "last"
+
+
+def find_batch(journal: Journal, named: str, teller: Teller, *, acts: bool = False, yes: bool = False) -> Batch:
+    """Find a batch; raise NotFound with the nearest name. `last` on live is asked about where the command acts."""
+    with journal.reading() as connection:
+        if named == LAST:
+            found = journal_batches.last(connection)
+        else:
+            found = journal_batches.find(connection, named)
+        names = journal_batches.names(connection)
+    if found is None and named != LAST and _is_path(named):
+        found = _by_workbook(journal, Path(named))
+    if found is None:
+        raise _not_found(journal, named, names)
+    if named == LAST and acts and found.environment == "live" and not found.simulated and not yes:
+        _ask_about(found, teller)
+    return found
+
+
+def _ask_about(batch: Batch, teller: Teller) -> None:
+    answer = teller.ask(f"The last batch is {batch.name}, on LIVE. Go on with it?")
+    if answer is None:
+        raise BadCommandLine(f"the last batch is on live, so it has to be named: {batch.name}")
+    if not answer:
+        raise Declined("nothing was done")
+
+
+def _is_path(named: str) -> bool:
+    return named.lower().endswith(".xlsx") or Path(named).exists()
+
+
+def _by_workbook(journal: Journal, path: Path) -> Batch | None:
+    if not path.exists():
+        raise NotFound(f"there is no workbook at {path}")
+    with journal.reading() as connection:
+        found = journal_batches.find_by_workbook(connection, str(path.resolve()))
+        if found is None:
+            name = batch_named_in(path)
+            found = journal_batches.find(connection, name) if name else None
+    if found is None:
+        raise NotFound(f"{path.name} is no results workbook of a batch in the journal {journal.path}")
+    return found
+
+
+def _not_found(journal: Journal, named: str, names: list[str]) -> NotFound:
+    if not names:
+        return NotFound(f"the journal {journal.path} holds no batch yet; start one with: batchrun run JOB")
+    return NotFound(f'there is no batch "{named}" in the journal {journal.path}{did_you_mean(named, names)}')

@@ -1,0 +1,71 @@
+"""`refresh`: asks the API once about every run still open, and writes the workbook."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from batchrun.core.durations import parse_rate
+from batchrun.core.lifecycle import API_EVENTS, OPEN
+from batchrun.core.readings import read
+from batchrun.engine.gate import Gate
+from batchrun.engine.ports import OpenRun
+from batchrun.errors import Stopped
+from batchrun.flows import reporting
+from batchrun.flows.clock import SystemClock
+from batchrun.flows.doors import doors_for, runner
+from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
+from batchrun.flows.telling import Teller
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_writer import JournalWriter
+from batchrun.io.runner_api import Route
+
+READERS = 8
+
+
+def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
+    """Read every open run once; works beside a process that sends, each step a compare-and-set."""
+    with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
+        refused = asyncio.run(_read_all(journal, batch, route))
+    reporting.write(journal, batch.name, teller)
+    if refused is not None:
+        raise Stopped(f"{refused}; the workbook shows what was known before", code="key-refused", next="batchrun doctor")
+    return outcome_of(journal, batch.name)
+
+
+async def _read_all(journal: Journal, batch: Batch, route: Route) -> str | None:
+    writer = JournalWriter(journal, batch)
+    try:
+        engine_journal = EngineJournal(writer, followed=sorted(OPEN))
+        runs = list(await engine_journal.open_runs())
+        per_second = parse_rate(batch.settings["rate"])
+        gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
+        told = await asyncio.gather(*(_reader(runs, engine_journal, gate, route, batch) for _ in range(READERS)))
+        return next((refused for refused in told if refused is not None), None)
+    finally:
+        await writer.close()
+
+
+async def _reader(
+    runs: list[OpenRun], journal: EngineJournal, gate: Gate, route: Route, batch: Batch
+) -> str | None:
+    door = runner(route, batch)
+    try:
+        while runs:
+            run = runs.pop(0)
+            if not await gate.turn():
+                return None
+            reading = read(await door.read(run.run_id), run.run_id)
+            if reading.refused is not None:
+                gate.closed = True
+                return reading.refused
+            if reading.event is not None and API_EVENTS[reading.event] is not run.state:
+                now = SystemClock().now()
+                await journal.follow(run.position, reading.event, reading.output, reading.error, reading.finished_at, now)
+        return None
+    finally:
+        await door.aclose()
+

@@ -1,0 +1,46 @@
+"""`report`: writes the workbook again from the journal, or some rows alone in the source's shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from batchrun.core.suggestions import did_you_mean
+from batchrun.errors import BadCommandLine, CouldNotStart
+from batchrun.flows import reporting
+from batchrun.flows.outcome import Outcome, outcome_of, totals_of
+from batchrun.flows.telling import Teller
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.rows_file import write_rows
+from batchrun.model import State
+
+
+def report(journal: Journal, batch: Batch, teller: Teller, *, only: str | None, output: Path | None) -> Outcome:
+    """Write the whole workbook, or the rows in some states to a .csv, .xlsx or .jsonl file."""
+    if only is None:
+        reporting.write(journal, batch.name, teller, None if output is None else output.expanduser().resolve())
+        return outcome_of(journal, batch.name)
+    if output is None:
+        raise BadCommandLine("--only writes those rows alone, so it needs a file: -o F.csv, -o F.xlsx or -o F.jsonl")
+    _write_only(journal, batch, teller, _states(only), output.expanduser().resolve())
+    return outcome_of(journal, batch.name)
+
+
+def _states(only: str) -> tuple[State, ...]:
+    known = {state.value for state in State}
+    words = [word.strip().lower() for word in only.split(",")]
+    for word in words:
+        if word not in known:
+            raise BadCommandLine(f'--only: "{word}" is no state{did_you_mean(word, known)}')
+    return tuple(State(word) for word in words)
+
+
+def _write_only(journal: Journal, batch: Batch, teller: Teller, states: tuple[State, ...], path: Path) -> None:
+    amounts = {control.column: control.decimals for control in totals_of(journal, batch)}
+    try:
+        count = write_rows(
+            path, batch.sheet.header, reporting.source_rows(journal, batch, states), amounts=amounts, title=batch.name
+        )
+    except OSError as error:
+        raise CouldNotStart(f"{path} could not be written: {error.strerror}") from None
+    teller.say(f"{count:,} rows written to {path}")

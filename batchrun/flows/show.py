@@ -1,0 +1,51 @@
+"""`show`: one row's whole life, from its cells to its last answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchrun.core.next_steps import sentence
+from batchrun.errors import NotFound
+from batchrun.flows.finding import find_batch
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_rows
+from batchrun.io.journal import open_journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_rows import RowRecord
+from batchrun.io.rows_file import cell_text
+
+
+@dataclass(frozen=True, slots=True)
+class RowLife:
+    """One row and every step that it took."""
+
+    batch: Batch
+    record: RowRecord
+    steps: tuple[dict[str, Any], ...]
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The row's cells by column, as text."""
+        return {name: cell_text(cell) for name, cell in zip(self.batch.sheet.header, self.record.cells, strict=False)}
+
+    @property
+    def next_step(self) -> str:
+        """What the row's state means, and what to do."""
+        return sentence(self.record.state, self.batch.name)
+
+
+def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> RowLife:
+    """Read one row's life from the journal; raise NotFound where the batch has no such row."""
+    journal = open_journal(journal_path)
+    try:
+        batch = find_batch(journal, named, teller)
+        with journal.reading() as connection:
+            record = journal_rows.by_number(connection, batch, number)
+            if record is None:
+                raise NotFound(f"{batch.name} has no row {number}; row numbers are those of the sheet {batch.input_name}")
+            steps = journal_rows.history(connection, batch.id, record.position)
+        return RowLife(batch, record, tuple(steps))
+    finally:
+        journal.close()

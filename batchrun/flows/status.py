@@ -1,0 +1,84 @@
+"""`status`: lists batches, or one batch's counts, without disturbing a running one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batchrun.flows.finding import find_batch
+from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_batches, system
+from batchrun.io.journal import Journal, open_journal
+from batchrun.io.journal_batches import Batch
+from batchrun.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One batch in the list."""
+
+    name: str
+    job: str
+    params: Mapping[str, str]
+    environment: str
+    simulated: bool
+    created_at: str
+    counts: Mapping[State, int]
+    sending: bool
+    stopped: str | None
+    workbook: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the line as `status --json` shows it."""
+        return {
+            "batch": self.name,
+            "job": self.job,
+            "params": dict(self.params),
+            "environment": self.environment,
+            "simulated": self.simulated,
+            "created": self.created_at,
+            "rows": sum(self.counts.values()),
+            "counts": {state.value: count for state, count in self.counts.items()},
+            "sending": self.sending,
+            "stopped": self.stopped,
+            "workbook": self.workbook,
+        }
+
+
+def list_batches(journal_path: Path | None) -> tuple[Path, list[BatchLine]]:
+    """Give the journal's place and its batches, the newest first."""
+    journal = open_journal(journal_path)
+    try:
+        with journal.reading() as connection:
+            found = journal_batches.every(connection)
+            counts = journal_batches.counts(connection, [batch.id for batch in found])
+        return journal.path, [_line(journal, batch, counts.get(batch.id, {})) for batch in found]
+    finally:
+        journal.close()
+
+
+def _line(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> BatchLine:
+    return BatchLine(
+        name=batch.name,
+        job=batch.job,
+        params=batch.params,
+        environment=batch.environment,
+        simulated=batch.simulated,
+        created_at=batch.created_at,
+        counts=counts,
+        sending=(State.READY in counts or State.SENDING in counts) and system.is_locked(journal.lock_file(batch.id)),
+        stopped=batch.stopped,
+        workbook=batch.workbook if batch.workbook_sha256 else None,
+    )
+
+
+def one_batch(named: str, journal_path: Path | None, teller: Teller) -> Outcome:
+    """Give how one batch stands."""
+    journal = open_journal(journal_path)
+    try:
+        return outcome_of(journal, find_batch(journal, named, teller).name)
+    finally:
+        journal.close()

@@ -1,0 +1,31 @@
+"""Reads from a results workbook which batch it belongs to."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from batchrun.errors import NotFound
+
+SEARCHED_ROWS = 40
+
+
+def batch_named_in(path: Path) -> str | None:
+    """Give the batch that the Summary sheet names; None where there is no such sheet."""
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        workbook = load_workbook(path, read_only=True, data_only=True)
+    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
+        raise NotFound(f"{path.name} cannot be read as a workbook") from None
+    try:
+        if "Summary" not in workbook.sheetnames:
+            return None
+        for cells in workbook["Summary"].iter_rows(max_row=SEARCHED_ROWS, max_col=6, values_only=True):
+            for label, value in zip(cells, cells[1:], strict=False):
+                if label == "Batch" and isinstance(value, str):
+                    return value
+        return None
+    finally:
+        workbook.close()
