@@ -1,20 +1,20 @@
 """The error tree, split by what the caller must do, and the exit code of each branch.
 
-    BatchrunError
-    ├── CouldNotStart (2)        nothing was sent, no batch is recorded
-    │   ├── BadCommandLine
-    │   ├── BadSpec              every fault of a job spec, each with its line
-    │   ├── BadSchema
-    │   ├── BadInput             a source that cannot be read as a table
-    │   ├── InvalidRows
-    │   ├── BadKey
-    │   ├── ExpectationFailed
-    │   ├── AlreadyRan
-    │   ├── NotFound
-    │   ├── JournalUnusable
-    │   └── Declined             somebody answered no
-    ├── Stopped (3)              before the end; resumable
-    └── Interrupted (130)        by a person; resumable
+BatchrunError
+├── CouldNotStart (2)        nothing was sent, no batch is recorded
+│   ├── BadCommandLine
+│   ├── BadSpec              every fault of a job spec, each with its line
+│   ├── BadSchema
+│   ├── BadInput             a source that cannot be read as a table
+│   ├── InvalidRows
+│   ├── BadKey
+│   ├── ExpectationFailed
+│   ├── AlreadyRan
+│   ├── NotFound
+│   ├── JournalUnusable
+│   └── Declined             somebody answered no
+├── Stopped (3)              before the end; resumable
+└── Interrupted (130)        by a person; resumable
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from batchrun.cli.screen import Screen
-from batchrun.errors import COULD_NOT_START, INTERRUPTED, BatchrunError
+from batchrun.errors import BatchrunError, Interrupted
 
 BATCH_DOCUMENT: dict[str, Any] = {
     "version": 1,
@@ -46,8 +46,7 @@ def answer(screen: Screen, command: str, work: Callable[[], tuple[dict[str, Any]
     except BatchrunError as error:
         document, code = failed(screen, command, error)
     except KeyboardInterrupt:
-        error = BatchrunError("interrupted; nothing more was done", code="interrupted")
-        document, code = failed(screen, command, error)[0], INTERRUPTED
+        document, code = failed(screen, command, Interrupted("interrupted; nothing more was done"))
     if screen.as_json:
         screen.document(document)
     return code
@@ -67,6 +66,3 @@ def error_document(command: str, code: str, message: str, next_command: str | No
     if next_command and "next" in document:
         document["next"] = next_command
     return document
-
-
-__all__ = ["answer", "error_document", "failed", "BATCH_DOCUMENT", "CHECK_DOCUMENT", "COULD_NOT_START"]

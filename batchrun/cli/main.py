@@ -15,7 +15,7 @@ from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED
 
 # Typer carries its own copy of click, so the base of all its usage errors is reached through a public one.
-_UsageError = typer.BadParameter.__mro__[1]
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 app = typer.Typer(
     name="batchrun",

@@ -64,9 +64,7 @@ def _is_settled(state: State) -> bool:
 
 
 @contextmanager
-def watching(
-    total: int, done: int, per_second: float, say: Callable[[str], None], *, quiet: bool
-) -> Iterator[Watch]:
+def watching(total: int, done: int, per_second: float, say: Callable[[str], None], *, quiet: bool) -> Iterator[Watch]:
     """Watch a batch."""
     tally = Tally(total, done, per_second)
     if quiet:

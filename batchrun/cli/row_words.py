@@ -63,7 +63,9 @@ def document(life: RowLife) -> dict[str, Any]:
         "attempts": record.attempts,
         "sent_at": _time(record.sent_at),
         "finished_at": _time(record.finished_at),
-        "steps": [{name: value for name, value in step.items() if name not in ("id", "batch_id")} for step in life.steps],
+        "steps": [
+            {name: value for name, value in step.items() if name not in ("id", "batch_id")} for step in life.steps
+        ],
         "error": None,
     }
 

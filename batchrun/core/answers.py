@@ -223,9 +223,7 @@ TABLE: tuple[Line, ...] = (
         _fixed(Event.NOT_RECEIVED, Effect.UNREACHED),
     ),
     Line("too many requests", _status(lambda status: status == 429), _slowed),
-    Line(
-        "doubtful status", _status(lambda status: status in DOUBTFUL_STATUSES), _fixed(Event.DOUBT, Effect.DOUBT)
-    ),
+    Line("doubtful status", _status(lambda status: status in DOUBTFUL_STATUSES), _fixed(Event.DOUBT, Effect.DOUBT)),
     Line("refused", _in_json(400, 422), _fixed(Event.REFUSED, Effect.REFUSAL)),
     Line("too large", _status(lambda status: status == 413), _fixed(Event.REFUSED, Effect.REFUSAL)),
     Line(

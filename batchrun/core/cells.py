@@ -42,7 +42,9 @@ _DAMAGED = re.compile("[\x00\x80-\x9f\ufffd\ud800-\udfff]")
 _SCIENTIFIC = re.compile(r"[-+]?\d(?:[.,]\d+)?E[+-]\d+", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_ISO_DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
+_ISO_DATE_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
+)
 _SPACES = " \u00a0\u202f"
 
 
@@ -96,7 +98,7 @@ def damage_in(text: str) -> Fault | None:
     )
 
 
-def as_text(cell: Cell, reading: Reading) -> Any:
+def as_text(cell: Cell, _reading: Reading) -> Any:
     """Give text as it stands; a whole number without `.0`; a number whose format is zeros as it is shown."""
     if isinstance(cell, str):
         return _checked_text(cell)
@@ -105,9 +107,7 @@ def as_text(cell: Cell, reading: Reading) -> Any:
     if isinstance(cell, bool):
         return Fault("not-text", "this is a TRUE/FALSE cell, but text is expected; add a `map:` for it")
     if isinstance(cell, datetime):
-        return Fault(
-            "not-text", "this is a date cell, but text is expected; add `type: date` to send it as 2026-10-31"
-        )
+        return Fault("not-text", "this is a date cell, but text is expected; add `type: date` to send it as 2026-10-31")
     return _unreadable(cell)
 
 
@@ -176,7 +176,9 @@ def _number_hint(text: str, reading: Reading) -> str:
     if text != text.strip():
         return "; it has a space before or after it"
     if "," in text and reading.decimal == ".":
-        return '; if a comma is the decimal sign, write `decimal: ","` in the job, if it groups digits, `thousands: ","`'
+        return (
+            '; if a comma is the decimal sign, write `decimal: ","` in the job, if it groups digits, `thousands: ","`'
+        )
     if "." in text and reading.decimal != ".":
         return f'; the job says that "{reading.decimal}" is the decimal sign'
     return ""
@@ -192,7 +194,7 @@ def as_integer(cell: Cell, reading: Reading) -> Any:
     return int(value)
 
 
-def as_boolean(cell: Cell, reading: Reading) -> Any:
+def as_boolean(cell: Cell, _reading: Reading) -> Any:
     """Give a bool from an Excel boolean, or from exactly true or false in any case."""
     if isinstance(cell, bool):
         return cell
@@ -236,7 +238,8 @@ def _no_date(text: str, reading: Reading) -> Fault:
     if reading.date_format is not None:
         return Fault("not-a-date", f'"{cut(text)}" is not a date in the form {reading.date_format}')
     return Fault(
-        "not-a-date", f"\"{cut(text)}\" is not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`"
+        "not-a-date",
+        f"\"{cut(text)}\" is not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
     )
 
 
@@ -252,7 +255,9 @@ def as_date_time(cell: Cell, reading: Reading) -> Any:
     if isinstance(cell, datetime):
         return _zoned(cell, reading)
     if not isinstance(cell, str):
-        return _unreadable(cell) if isinstance(cell, Unreadable) else Fault("not-a-date-time", "a date-time is expected")
+        return (
+            _unreadable(cell) if isinstance(cell, Unreadable) else Fault("not-a-date-time", "a date-time is expected")
+        )
     if reading.date_format is not None:
         parsed = _by_format(cell, reading.date_format)
         return _zoned(parsed, reading) if parsed else _no_date(cell, reading)

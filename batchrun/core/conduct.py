@@ -131,7 +131,9 @@ def stop_for(verdict: Verdict, seen: Seen) -> Stop:
     """Say why an answer stops the batch, and what a person can do."""
     if seen.status is None:
         code = {Fault.TLS_FAILED: "tls-failed", Fault.PROXY_REFUSED: "proxy-refused"}
-        return Stop(code.get(seen.fault or Fault.BROKEN, "bad-url"), f"the API cannot be reached{_by(seen)}: {seen.detail}")
+        return Stop(
+            code.get(seen.fault or Fault.BROKEN, "bad-url"), f"the API cannot be reached{_by(seen)}: {seen.detail}"
+        )
     if 300 <= seen.status < 400:
         told = "the answer points elsewhere, and a payment is never sent on to another address; check --base-url"
         return Stop("redirected", f"{verdict.error}: {told}")

@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from batchrun.core.cells import Fault, cut, damage_in, plain, shown
 from batchrun.model import Cell, Number, Unreadable
@@ -27,7 +28,7 @@ class ExpressionError(ValueError):
     """An expression that cannot be understood; the message says where."""
 
 
-class UnreadableCell(Exception):
+class UnreadableCellError(Exception):
     """An expression asked for a cell that cannot be read."""
 
     def __init__(self, name: str, cell: Unreadable) -> None:
@@ -46,7 +47,7 @@ class Row(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         cell = self._cells[self._places[name]]
         if isinstance(cell, Unreadable):
-            raise UnreadableCell(name, cell)
+            raise UnreadableCellError(name, cell)
         return _value_of(cell)
 
     def __iter__(self) -> Iterator[str]:
@@ -83,7 +84,7 @@ class Expression:
         """Compute the expression for a row; a Fault where it fails."""
         try:
             return _sendable(self._run(row=Row(places, cells), params=params))
-        except UnreadableCell as error:
+        except UnreadableCellError as error:
             return Fault(error.cell.code, error.cell.message)
         except SecurityError:
             return Fault("expression-failed", f"the expression {cut(self.text)!r} does what expressions may not do")
@@ -93,17 +94,28 @@ class Expression:
 
 
 def _sendable(value: Any) -> Any:
-    if isinstance(value, float):
-        return Fault("expression-failed", "the expression gives a number that is not exact; use the `number` filter")
-    if isinstance(value, Decimal) and not value.is_finite():
-        return Fault("expression-failed", "the expression gives no finite number")
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if isinstance(value, str):
-        too_long = Fault("expression-failed", "the expression gives a text of more than 100,000 characters")
-        return too_long if len(value) > LONGEST else damage_in(value) or str(value)
-    if value is None or isinstance(value, bool | int | Decimal):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float | Decimal):
+        return _sendable_number(value)
+    return _sendable_text(value) if isinstance(value, str) else _sendable_parts(value)
+
+
+def _sendable_number(value: float | Decimal) -> Any:
+    if isinstance(value, float):
+        return Fault("expression-failed", "the expression gives a number that is not exact; use the `number` filter")
+    return value if value.is_finite() else Fault("expression-failed", "the expression gives no finite number")
+
+
+def _sendable_text(value: str) -> Any:
+    if len(value) > LONGEST:
+        return Fault("expression-failed", "the expression gives a text of more than 100,000 characters")
+    return damage_in(value) or str(value)
+
+
+def _sendable_parts(value: Any) -> Any:
     if isinstance(value, list | tuple):
         items = [_sendable(item) for item in value]
         return next((item for item in items if isinstance(item, Fault)), items)
@@ -116,7 +128,7 @@ def _sendable(value: Any) -> Any:
 def number(value: Any) -> Decimal:
     """Filter: read a text such as `19.90` as an exact number."""
     if isinstance(value, bool):
-        raise ValueError("TRUE/FALSE is not a number")
+        raise TypeError("TRUE/FALSE is not a number")
     if isinstance(value, int | Decimal):
         return Decimal(value)
     text = str(value).strip()
@@ -151,9 +163,7 @@ class _ExactEnvironment(ImmutableSandboxedEnvironment):
 def _make_exact(constant: nodes.Const) -> None:
     # The node is turned into the call `number("0.2")` in place; repr gives the digits that were written.
     text = plain(Decimal(repr(constant.value)))
-    call = nodes.Call(
-        nodes.Name("number", "load"), [nodes.Const(text)], [], None, None, lineno=constant.lineno
-    ).set_environment(constant.environment)
+    call = nodes.Call(nodes.Name("number", "load"), [nodes.Const(text)], [], None, None, lineno=constant.lineno)
     constant.__class__ = nodes.Call  # type: ignore[assignment]  # Jinja2's nodes know no replacement in place
     constant.__dict__.update(call.__dict__)
 
@@ -172,25 +182,20 @@ def environment() -> ImmutableSandboxedEnvironment:
 
 
 def _columns_in(tree: nodes.Template) -> tuple[tuple[str, ...], bool]:
-    found: dict[str, None] = {}
-    names_all = False
-    for name in tree.find_all(nodes.Name):
-        names_all = names_all or name.name == "row"
-    inner = 0
-    for item in tree.find_all((nodes.Getitem, nodes.Getattr)):
-        if isinstance(item.node, nodes.Name) and item.node.name == "row":
-            column = _constant(item)
-            if column is not None:
-                found[column] = None
-                inner += 1
+    """Give the columns that are named, and whether `row` is used in another way, so that any may be meant."""
+    named = [column for column in map(_constant, _lookups(tree, "row")) if column is not None]
     uses = sum(1 for name in tree.find_all(nodes.Name) if name.name == "row")
-    return tuple(found), names_all and uses > inner
+    return tuple(dict.fromkeys(named)), uses > len(named)
 
 
 def _params_in(tree: nodes.Template) -> tuple[str, ...]:
-    places = tree.find_all((nodes.Getitem, nodes.Getattr))
-    found = (_constant(item) for item in places if isinstance(item.node, nodes.Name) and item.node.name == "params")
-    return tuple(name for name in found if name is not None)
+    return tuple(name for name in map(_constant, _lookups(tree, "params")) if name is not None)
+
+
+def _lookups(tree: nodes.Template, name: str) -> Iterator[nodes.Getitem | nodes.Getattr]:
+    for item in (*tree.find_all(nodes.Getitem), *tree.find_all(nodes.Getattr)):
+        if isinstance(item.node, nodes.Name) and item.node.name == name:
+            yield item
 
 
 def _constant(item: nodes.Getitem | nodes.Getattr) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined]  # documented nowhere, there since 2.6
 from typing import Any
 
 _DECODER = json.JSONDecoder(parse_float=Decimal)

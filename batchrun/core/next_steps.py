@@ -13,7 +13,7 @@ SENTENCES: Mapping[State, str] = {
     State.SENDING: "Being sent. If nothing sends any more, go on with: batchrun resume {batch}",
     State.PENDING: "Accepted; the run has not begun yet. Read it again with: batchrun refresh {batch}",
     State.RUNNING: "Accepted and running. Read it again with: batchrun refresh {batch}",
-    State.AWAITING_REVIEW: "Waits for somebody to approve or reject it in the dashboard. Then: batchrun refresh {batch}",
+    State.AWAITING_REVIEW: "Waits for somebody to approve or reject it. After that: batchrun refresh {batch}",
     State.COMPLETED: "Done. Nothing is left to do.",
     State.FAILED: "The run ended without success. Read _error, and look at the run before anything is repeated.",
     State.CANCELLED: "The run was cancelled. Look at the run before anything is repeated.",

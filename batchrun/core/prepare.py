@@ -122,9 +122,7 @@ def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) 
 
 
 def _amount(spec: JobSpec, name: str, column: int) -> Callable[[SourceRow], Decimal | None]:
-    reading = next(
-        (mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading()
-    )
+    reading = next((mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading())
 
     def amount(row: SourceRow) -> Decimal | None:
         cell = row.cells[column]

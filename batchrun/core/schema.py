@@ -39,7 +39,9 @@ def compile_schema(document: Any, name: str) -> Schema:
         raise BadSchema(f"{name}: a JSON Schema is an object, and this file holds {_kind(document)}")
     dialect = document.get("$schema", DEFAULT_DIALECT)
     if not isinstance(dialect, str) or dialect.rstrip("#") not in DIALECTS:
-        raise BadSchema(f'{name}: "$schema" names {cut(repr(dialect))}, which is not known; 2020-12 is {DEFAULT_DIALECT}')
+        raise BadSchema(
+            f'{name}: "$schema" names {cut(repr(dialect))}, which is not known; 2020-12 is {DEFAULT_DIALECT}'
+        )
     _refuse_foreign_references(document, name)
     _check_itself(document, dialect, name)
     try:

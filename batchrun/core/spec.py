@@ -186,7 +186,17 @@ class Target(Part):
         return self._options_fit()
 
     def _options_fit(self) -> Target:
-        reading = {"map", "split", "blank_values", "date_format", "timezone", "decimal", "thousands", "blank", "default"}
+        reading = {
+            "map",
+            "split",
+            "blank_values",
+            "date_format",
+            "timezone",
+            "decimal",
+            "thousands",
+            "blank",
+            "default",
+        }
         unfit = sorted(reading & self.model_fields_set)
         if unfit and self.column is None and self.expr is None:
             raise ValueError(f"{' and '.join(unfit)} can only be used with a column or an expr")
@@ -240,9 +250,9 @@ class JobSpec(Part):
     key: Names = Field(description="The column, or columns, that name a row.")
     once_per: Names = Field((), description="Params: a key may come again with another value of them.")
     schema_file: Text = Field(alias="schema", description="The procedure's input schema, relative to the spec.")
-    data: dict[
-        str, Annotated[Target, BeforeValidator(_as_target, json_schema_input_type=str | Target)]
-    ] = Field(min_length=1, description="Target path in the payload <- where the value comes from.")
+    data: dict[str, Annotated[Target, BeforeValidator(_as_target, json_schema_input_type=str | Target)]] = Field(
+        min_length=1, description="Target path in the payload <- where the value comes from."
+    )
     rate: Rate = Field(DEFAULT_RATE, description="5/s, 300/min, 1000/h or unlimited.")
     concurrency: Annotated[int, Field(ge=1, le=256)] = Field(
         DEFAULT_CONCURRENCY, description="How many requests may be under way at once."

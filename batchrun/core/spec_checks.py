@@ -29,7 +29,7 @@ def params_in(text: str) -> list[str]:
 def param_values(spec: JobSpec, given: Mapping[str, str]) -> tuple[dict[str, str], list[SpecFault]]:
     """Give each param's value, and what is wrong with what was given."""
     faults = [
-        SpecFault(("params",), f'--param {name}: the job has no such param{did_you_mean(name, spec.params)}')
+        SpecFault(("params",), f"--param {name}: the job has no such param{did_you_mean(name, spec.params)}")
         for name in given
         if name not in spec.params
     ]
@@ -39,7 +39,9 @@ def param_values(spec: JobSpec, given: Mapping[str, str]) -> tuple[dict[str, str
         if value is None:
             faults.append(SpecFault(("params", name), f"the param is not given; add --param {name}=VALUE"))
         elif param.pattern is not None and not re.fullmatch(param.pattern, value):
-            faults.append(SpecFault(("params", name), f'"{cells.cut(value)}" does not match the pattern {param.pattern}'))
+            faults.append(
+                SpecFault(("params", name), f'"{cells.cut(value)}" does not match the pattern {param.pattern}')
+            )
         else:
             values[name] = value
     return values, faults
@@ -52,7 +54,9 @@ def file_faults(spec: JobSpec, params: Mapping[str, str]) -> Iterator[SpecFault]
             if name not in spec.params:
                 yield SpecFault(place, f"{{{name}}} is no param of the job{did_you_mean(name, spec.params)}")
             elif name in params and (not SAFE_PARAM.fullmatch(params[name]) or ".." in params[name]):
-                yield SpecFault(place, f'the param {name} may only hold letters, digits, ".", "_" and "-" in a file name')
+                yield SpecFault(
+                    place, f'the param {name} may only hold letters, digits, ".", "_" and "-" in a file name'
+                )
 
 
 def param_faults(spec: JobSpec) -> Iterator[SpecFault]:
@@ -91,7 +95,9 @@ def _option_faults(text: str, target: Target) -> Iterator[SpecFault]:
         try:
             ZoneInfo(target.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield SpecFault(("data", text, "timezone"), f'"{target.timezone}" is no time zone; write one as Europe/Berlin')
+            yield SpecFault(
+                ("data", text, "timezone"), f'"{target.timezone}" is no time zone; write one as Europe/Berlin'
+            )
 
 
 def column_faults(spec: JobSpec, header: Sequence[str]) -> Iterator[SpecFault]:
@@ -164,7 +170,9 @@ def _unknown(schema: Mapping[str, Any], path: targets.Path) -> str:
         if not schema_types.wanted_at(schema, path[:length]).known:
             step = path[length - 1]
             known = schema_types.names_at(schema, path[: length - 1])
-            return f'the schema does not know "{step}" at {targets.pointer(path[:length])}{did_you_mean(str(step), known)}'
+            return (
+                f'the schema does not know "{step}" at {targets.pointer(path[:length])}{did_you_mean(str(step), known)}'
+            )
     return "the schema does not know this path"
 
 
@@ -175,7 +183,9 @@ def _type_faults(text: str, target: Target, wanted: schema_types.Wanted) -> Iter
     if types == {"object"}:
         yield SpecFault(("data", text), "the schema asks for an object here; map its parts, as in payee.name")
     elif types == {"array"} and target.split is None:
-        yield SpecFault(("data", text), "the schema asks for a list here; add `split:` or map its places, as in tags[0]")
+        yield SpecFault(
+            ("data", text), "the schema asks for a list here; add `split:` or map its places, as in tags[0]"
+        )
     elif target.split is not None and "array" not in types:
         yield SpecFault(("data", text), "split makes a list, and the schema asks for none here")
 

@@ -58,7 +58,8 @@ def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFa
         except ValidationError as error:
             details = error.errors(include_url=False)
         faults += [fault for fault in map(_fault, details) if fault not in faults]
-        if not any([_without(data, detail) for detail in details]):
+        taken_out = [_without(data, detail) for detail in details]
+        if not any(taken_out):
             break
     return None, [fault for fault in faults if not _follows(fault, faults)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, Final
 
 Step = str | int
@@ -52,7 +53,7 @@ def pointer(path: Iterable[Step]) -> str:
 def place(root: dict[str, Any], path: Path, value: Any) -> None:
     """Put a value at its path, building the objects and lists on the way."""
     here: Any = root
-    for step, following in zip(path, path[1:], strict=False):
+    for step, following in pairwise(path):
         here = _enter(here, step, [] if isinstance(following, int) else {})
     _enter(here, path[-1], value, replace=True)
 

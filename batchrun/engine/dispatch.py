@@ -138,7 +138,9 @@ class Dispatcher:
                 self._conduct.begin_anew()
                 break
             if self._clock.monotonic() >= deadline:
-                self.stop(Stop("doubts", f"{DOUBTS_IN_A_ROW} rows in a row are in doubt, and the API did not come back"))
+                self.stop(
+                    Stop("doubts", f"{DOUBTS_IN_A_ROW} rows in a row are in doubt, and the API did not come back")
+                )
                 break
             await self._clock.sleep(PROBE_PAUSE)
         self._probing = None

@@ -77,9 +77,7 @@ def check(
         return _checked(job, origins, journal_path, counting, show)
 
 
-def _checked(
-    job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int
-) -> CheckReport:
+def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int) -> CheckReport:
     through = Pass(job)
     tally = _Tally(job, origins, journal_path)
     report = CheckReport(job=job.spec.job, environment=job.choice.environment, rate=job.spec.rate)

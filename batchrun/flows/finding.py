@@ -18,10 +18,7 @@ LAST = "last"
 def find_batch(journal: Journal, named: str, teller: Teller, *, acts: bool = False, yes: bool = False) -> Batch:
     """Find a batch; raise NotFound with the nearest name. `last` on live is asked about where the command acts."""
     with journal.reading() as connection:
-        if named == LAST:
-            found = journal_batches.last(connection)
-        else:
-            found = journal_batches.find(connection, named)
+        found = journal_batches.last(connection) if named == LAST else journal_batches.find(connection, named)
         names = journal_batches.names(connection)
     if found is None and named != LAST and _is_path(named):
         found = _by_workbook(journal, Path(named))

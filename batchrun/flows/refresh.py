@@ -32,7 +32,9 @@ def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
         refused = asyncio.run(_read_all(journal, batch, route))
     reporting.write(journal, batch.name, teller)
     if refused is not None:
-        raise Stopped(f"{refused}; the workbook shows what was known before", code="key-refused", next="batchrun doctor")
+        raise Stopped(
+            f"{refused}; the workbook shows what was known before", code="key-refused", next="batchrun doctor"
+        )
     return outcome_of(journal, batch.name)
 
 
@@ -49,9 +51,7 @@ async def _read_all(journal: Journal, batch: Batch, route: Route) -> str | None:
         await writer.close()
 
 
-async def _reader(
-    runs: list[OpenRun], journal: EngineJournal, gate: Gate, route: Route, batch: Batch
-) -> str | None:
+async def _reader(runs: list[OpenRun], journal: EngineJournal, gate: Gate, route: Route, batch: Batch) -> str | None:
     door = runner(route, batch)
     try:
         while runs:
@@ -64,8 +64,9 @@ async def _reader(
                 return reading.refused
             if reading.event is not None and API_EVENTS[reading.event] is not run.state:
                 now = SystemClock().now()
-                await journal.follow(run.position, reading.event, reading.output, reading.error, reading.finished_at, now)
+                await journal.follow(
+                    run.position, reading.event, reading.output, reading.error, reading.finished_at, now
+                )
         return None
     finally:
         await door.aclose()
-

@@ -37,7 +37,9 @@ def write(journal: Journal, name: str, teller: Teller, output: Path | None = Non
     try:
         sha256 = write_workbook(path, content(journal, batch))
     except OSError as error:
-        teller.warn(f"the workbook {path} could not be written ({error.strerror}); write it with: batchrun report {name}")
+        teller.warn(
+            f"the workbook {path} could not be written ({error.strerror}); write it with: batchrun report {name}"
+        )
         return None
     with journal.writing() as connection:
         journal_batches.amend(connection, batch.id, workbook=str(path), workbook_sha256=sha256)
@@ -116,7 +118,9 @@ def _result(record: RowRecord, batch: Batch, places: Sequence[int]) -> ResultRow
     )
 
 
-def _with_amounts(cells: tuple[Cell, ...], amounts: Sequence[Decimal | None], places: Sequence[int]) -> tuple[Cell, ...]:
+def _with_amounts(
+    cells: tuple[Cell, ...], amounts: Sequence[Decimal | None], places: Sequence[int]
+) -> tuple[Cell, ...]:
     """Show the text of a control column as the number that it was read as, so that it adds up in Excel too."""
     shown = list(cells)
     for place, amount in zip(places, amounts, strict=False):

@@ -109,7 +109,9 @@ def _tell(journal: Journal, draft: Draft, counts: dict[State, int], totals: Tota
     if draft.environment == "live" and not draft.simulated:
         with journal.reading() as connection:
             if not journal_batches.any_in_world(connection, draft.world):
-                teller.warn("this journal holds no earlier live batch of this procedure, so it knows of no row paid before")
+                teller.warn(
+                    "this journal holds no earlier live batch of this procedure, so it knows of no row paid before"
+                )
 
 
 def _lasting(rows: int, rate: str) -> str:

@@ -75,12 +75,12 @@ def go_on(
     with journal.writing() as connection:
         left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
         journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
-    _tell_stop(journal, batch, stop, left, teller)
+    _tell_stop(batch, stop, left, teller)
     reporting.write(journal, batch.name, teller)
     return _outcome(journal, batch, stop)
 
 
-def _tell_stop(journal: Journal, batch: Batch, stop: Stop | None, left: int, teller: Teller) -> None:
+def _tell_stop(batch: Batch, stop: Stop | None, left: int, teller: Teller) -> None:
     if stop is None:
         return
     to_send = f"{left:,} rows are left to send" if left else "no row is left to send"
@@ -235,4 +235,3 @@ def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Callable
         loop.call_soon_threadsafe(call)
 
     return from_a_signal
-

@@ -44,7 +44,9 @@ def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> 
         with journal.reading() as connection:
             record = journal_rows.by_number(connection, batch, number)
             if record is None:
-                raise NotFound(f"{batch.name} has no row {number}; row numbers are those of the sheet {batch.input_name}")
+                raise NotFound(
+                    f"{batch.name} has no row {number}; row numbers are those of the sheet {batch.input_name}"
+                )
             steps = journal_rows.history(connection, batch.id, record.position)
         return RowLife(batch, record, tuple(steps))
     finally:

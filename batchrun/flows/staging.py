@@ -178,7 +178,8 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
     """Put every selected row into the journal, and make invalid those whose key comes twice."""
     through = Pass(job)
     period = tuple((name, job.params[name]) for name in job.spec.once_per)
-    invalid, first, total = 0, [], 0
+    invalid = total = 0
+    first: list[Problem] = []
     buffer: list[dict[str, object]] = []
     for position, one in enumerate(preparing.prepared_rows(through, counting)):
         buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from batchrun.engine.ports import Watch
+
+# Says how many there are now.
+Counting = Callable[[int], None]
 
 
 class Teller(Protocol):
@@ -25,10 +29,3 @@ class Teller(Protocol):
 
     def counting(self, what: str) -> AbstractContextManager[Counting]:
         """Show how far a long preparation is."""
-
-
-class Counting(Protocol):
-    """A counter that grows."""
-
-    def __call__(self, count: int) -> None:
-        """Say how many there are now."""

@@ -133,7 +133,9 @@ def _told(path: Path) -> Iterator[None]:
     except (OperationalError, sqlite3.OperationalError) as error:
         said = str(getattr(error, "orig", error))
         if "full" in said or "disk I/O" in said:
-            raise Stopped(f"the disk that holds the journal {path} is full ({said}); make room", code="disk-full") from None
+            raise Stopped(
+                f"the disk that holds the journal {path} is full ({said}); make room", code="disk-full"
+            ) from None
         if "locked" in said or "busy" in said:
             raise Stopped(
                 f"the journal {path} was held by another program for {BUSY_SECONDS} s", code="journal-busy"

@@ -80,7 +80,9 @@ def stage(connection: Connection, draft: Draft, now: datetime) -> int:
     values |= {name: orjson.dumps(values[name]).decode() for name in _JSON}
     values["sheet"] = orjson.dumps(draft.sheet).decode()
     made = connection.execute(insert(batches).values(created_at=text_time(now), **values))
-    return int(made.inserted_primary_key[0])
+    key = made.inserted_primary_key
+    assert key is not None  # noqa: S101  # SQLite gives the id of what it inserted
+    return int(key[0])
 
 
 def amend(connection: Connection, batch_id: int, **values: Any) -> None:
@@ -144,9 +146,7 @@ def names(connection: Connection) -> list[str]:
 
 def twin(connection: Connection, identity: bytes, world: str) -> Batch | None:
     """Find the last batch that is the same in all that is sent, and of which something may have arrived."""
-    touched = (
-        select(rows.c.batch_id).where(rows.c.batch_id == batches.c.id, rows.c.state.not_in(UNTOUCHED)).exists()
-    )
+    touched = select(rows.c.batch_id).where(rows.c.batch_id == batches.c.id, rows.c.state.not_in(UNTOUCHED)).exists()
     same = select(batches).where(batches.c.identity == identity, batches.c.world == world, batches.c.name.is_not(None))
     found = connection.execute(same.where(touched).order_by(batches.c.id.desc())).first()
     return None if found is None else _batch(found)
@@ -169,13 +169,15 @@ def counts(connection: Connection, batch_ids: Iterable[int]) -> dict[int, dict[S
     for batch_id, state, count in connection.execute(wanted):
         found.setdefault(batch_id, {})[State(state)] = count
     return {
-        batch_id: {state: by_state[state] for state in State if state in by_state} for batch_id, by_state in found.items()
+        batch_id: {state: by_state[state] for state in State if state in by_state}
+        for batch_id, by_state in found.items()
     }
 
 
 def _batch(row: Row[Any]) -> Batch:
     values = {name: getattr(row, name) for name in Batch.__dataclass_fields__}
     values |= {name: orjson.loads(values[name]) for name in _JSON}
-    sheet = orjson.loads(row.sheet)
-    values["sheet"] = SheetInfo(**{name: tuple(v) if isinstance(v, list) else v for name, v in sheet.items()})
+    sheet: dict[str, Any] = orjson.loads(row.sheet)
+    read: dict[str, Any] = {name: tuple(part) if isinstance(part, list) else part for name, part in sheet.items()}
+    values["sheet"] = SheetInfo(**read)
     return Batch(**values)

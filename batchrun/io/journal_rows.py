@@ -70,9 +70,7 @@ def insert_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> Non
 
 def make_invalid(connection: Connection, batch_id: int, found: Iterable[tuple[int, Sequence[Problem]]]) -> None:
     """Make staged rows invalid, by row number, and keep why."""
-    changes = [
-        {"b": batch_id, "n": number, "why": orjson.dumps(list(problems)).decode()} for number, problems in found
-    ]
+    changes = [{"b": batch_id, "n": number, "why": orjson.dumps(list(problems)).decode()} for number, problems in found]
     if changes:
         statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.number == bindparam("n"))
         connection.execute(statement.values(state=State.INVALID.value, problems=bindparam("why")), changes)
@@ -101,7 +99,7 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
     return len(changes)
 
 
-def _taken_by(row: Row[Any]) -> str:
+def _taken_by(row: Any) -> str:
     sent = f" sent {row.sent_at[:10]}" if row.sent_at else ""
     run = f", run {row.run_id}" if row.run_id else ""
     return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 from batchrun.errors import NotFound
@@ -23,7 +24,7 @@ def batch_named_in(path: Path) -> str | None:
         if "Summary" not in workbook.sheetnames:
             return None
         for cells in workbook["Summary"].iter_rows(max_row=SEARCHED_ROWS, max_col=6, values_only=True):
-            for label, value in zip(cells, cells[1:], strict=False):
+            for label, value in pairwise(cells):
                 if label == "Batch" and isinstance(value, str):
                     return value
         return None

@@ -59,14 +59,15 @@ def _compose(text: str, document: Document) -> None:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                document.faults.append((event.start_mark.line + 1, "aliases (*) are not read; write the value out"))
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                document.faults.append((line, "aliases (*) are not read; write the value out"))
         if document.faults:
             return
         node = loader.get_single_node()
         if node is not None:
             document.data = _value(node, (), document)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _syntax(error: yaml.YAMLError) -> tuple[int, str]:
@@ -95,6 +96,7 @@ def _value(node: yaml.Node, place: Place, document: Document) -> Any:
         return _mapping(node, place, document)
     if isinstance(node, yaml.SequenceNode):
         return [_value(child, (*place, index), document) for index, child in enumerate(node.value)]
+    assert isinstance(node, yaml.ScalarNode)  # noqa: S101  # the third and last kind of node
     return _scalar(node)
 
 
@@ -117,7 +119,7 @@ def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[s
     return made
 
 
-def _scalar(node: yaml.Node) -> Any:
+def _scalar(node: yaml.ScalarNode) -> Any:
     text = node.value
     if node.style is not None:  # quoted, or a block
         return text
