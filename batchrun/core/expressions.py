@@ -193,8 +193,12 @@ def _params_in(tree: nodes.Template) -> tuple[str, ...]:
 
 
 def _lookups(tree: nodes.Template, name: str) -> Iterator[nodes.Getitem | nodes.Getattr]:
-    for item in (*tree.find_all(nodes.Getitem), *tree.find_all(nodes.Getattr)):
-        if isinstance(item.node, nodes.Name) and item.node.name == name:
+    for item in tree.find_all((nodes.Getitem, nodes.Getattr)):
+        if (
+            isinstance(item, nodes.Getitem | nodes.Getattr)
+            and isinstance(item.node, nodes.Name)
+            and item.node.name == name
+        ):
             yield item
 
 

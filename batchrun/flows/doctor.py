@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from batchrun.core.durations import words
 from batchrun.errors import BatchrunError
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import proxy_for
+from batchrun.flows.loops import run_loop
 from batchrun.flows.origins import Origins
 from batchrun.io import journal_batches, runner_api
 from batchrun.io.api_key import ApiKey, find_key
@@ -85,7 +85,7 @@ def _key(environment: Environment, found: list[ApiKey]) -> Finding:
 def _network(origins: Origins, key: ApiKey) -> Iterator[Finding]:
     proxy = proxy_for(origins.base)
     tls = runner_api.tls_context() if origins.base.startswith("https") else None
-    seen = asyncio.run(_ask(Route(origins.base, key, tls, proxy, read_seconds=15.0)))
+    seen = run_loop(_ask(Route(origins.base, key, tls, proxy, read_seconds=15.0)))
     way = f"{origins.base}" + (" through a proxy" if proxy else "")
     if seen.status is None:
         yield Finding("network", False, f"{way} cannot be reached: {seen.detail}")

@@ -21,6 +21,7 @@ from batchrun.flows import events_file, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps, system
@@ -71,7 +72,7 @@ def go_on(
         with doors.opened(journal, batch) as route:
             if str(route):
                 teller.say(f"Reaching {route.origin} {route}")
-            stop = asyncio.run(_Sending(journal, batch, route, teller, following, grace).run())
+            stop = run_loop(_Sending(journal, batch, route, teller, following, grace).run())
     with journal.writing() as connection:
         left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
         journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -95,6 +96,9 @@ def try_lock(path: Path) -> Iterator[bool]:
 @contextlib.contextmanager
 def on_interrupt(first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
     """Call `first` on the first Ctrl-C or SIGTERM, and `second` on the next."""
+    if threading.current_thread() is not threading.main_thread():  # as in a notebook; Python takes signals there alone
+        yield
+        return
     seen = [0]
 
     def handle(_number: int, _frame: object) -> None:
