@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from batchrun.model import Problem
+
 COMPLETED, NEEDS_ATTENTION, COULD_NOT_START, STOPPED, STILL_OPEN, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -74,9 +76,20 @@ class BadInput(CouldNotStart):
 
 
 class InvalidRows(CouldNotStart):
-    """Some rows are invalid and nobody asked to skip them."""
+    """Some rows are invalid and nobody asked to skip them; `problems` holds the first of `total`."""
 
     code = "invalid-rows"
+
+    def __init__(self, problems: Sequence[Problem], total: int, invalid: int, rows: int) -> None:
+        self.problems = tuple(problems)
+        self.total = total
+        told = "1 row is invalid" if invalid == 1 else f"{invalid:,} of {rows:,} rows are invalid"
+        cells = ", ".join(dict.fromkeys(problem.cell for problem in problems[:10]))
+        more = " and more" if total > 10 else ""
+        super().__init__(
+            f"{told}, so nothing was sent: look at {cells}{more}. "
+            "Correct them and run it again, or send the other rows with --skip-invalid"
+        )
 
 
 class BadKey(CouldNotStart):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from batchrun.cli import words
 from batchrun.cli.screen import Screen
-from batchrun.errors import BatchrunError, Interrupted
+from batchrun.errors import BatchrunError, Interrupted, InvalidRows
 
 BATCH_DOCUMENT: dict[str, Any] = {
     "version": 1,
@@ -54,6 +55,9 @@ def answer(screen: Screen, command: str, work: Callable[[], tuple[dict[str, Any]
 
 def failed(screen: Screen, command: str, error: BatchrunError) -> tuple[dict[str, Any], int]:
     """Show an error, and give its document and exit code."""
+    if isinstance(error, InvalidRows):
+        for line in words.problems(error.problems, error.total):
+            screen.answer(line)
     screen.error(error.message)
     if error.next:
         screen.say(f"Next: {error.next}")

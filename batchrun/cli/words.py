@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -60,30 +61,27 @@ def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
 
 def problems(found: Sequence[Problem], total: int | None = None) -> list[str]:
     """Set the first problems, the commonest cause first, and a line for the rest."""
-    causes = Counter((problem.code, problem.column) for problem in found)
-    ordered = sorted(found, key=lambda problem: (-causes[problem.code, problem.column], problem.code, problem.row))
+    causes = Counter(map(_cause, found))
+    ordered = sorted(found, key=lambda problem: (-causes[_cause(problem)], _cause(problem), problem.row))
     lines: list[str] = []
-    cause = None
-    for problem in ordered[:SHOWN]:
-        if (problem.code, problem.column) != cause:
-            cause = (problem.code, problem.column)
-            lines += _cause(problem, causes[cause])
-        lines += _problem(problem)
+    for cause, group in groupby(ordered[:SHOWN], _cause):
+        if causes[cause] > 1:
+            column, code = cause
+            lines.append(f"{column or 'Whole rows'}: {causes[cause]:,} problems ({code})")
+        lines += [line for problem in group for line in _problem(problem)]
     left = (total if total is not None else len(found)) - min(SHOWN, len(found))
-    if left:
-        lines.append(f"and {left:,} more; see all of them with --json")
-    return lines
+    return [*lines, f"and {left:,} more; see all of them with --json"] if left else lines
 
 
-def _cause(problem: Problem, count: int) -> list[str]:
-    times = "1 problem" if count == 1 else f"{count:,} problems"
-    return [f"{problem.column or 'whole row'}: {times} ({problem.code})"]
+def _cause(problem: Problem) -> tuple[str, str]:
+    return problem.column or "", problem.code
 
 
 def _problem(problem: Problem) -> list[str]:
+    column = f" {problem.column}" if problem.column else ""
     value = f' "{problem.value}"' if problem.value else ""
     return wrap(
-        f"{problem.cell}{value}: {problem.message}",
+        f"{problem.cell}{column}{value}: {problem.message}",
         WIDTH,
         initial_indent="  ",
         subsequent_indent="      ",

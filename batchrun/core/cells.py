@@ -162,7 +162,7 @@ def _number_in(text: str, reading: Reading) -> Any:
         written = "" if "." in written else written.replace(reading.decimal, ".", 1)
     if _PLAIN_NUMBER.fullmatch(written):
         return Decimal(written)
-    return Fault("not-a-number", f'"{cut(text)}" is not a number{_number_hint(text, reading)}')
+    return Fault("not-a-number", f"not a number{_number_hint(text, reading)}")
 
 
 def _without_groups(text: str, reading: Reading) -> str:
@@ -205,7 +205,7 @@ def as_boolean(cell: Cell, _reading: Reading) -> Any:
         return _unreadable(cell)
     return Fault(
         "not-a-boolean",
-        f'"{cut(shown(cell))}" is neither true nor false; say what it means, as in `map: {{Y: true, N: false}}`',
+        "neither true nor false; say what it means, as in `map: {Y: true, N: false}`",
     )
 
 
@@ -225,21 +225,21 @@ def as_date(cell: Cell, reading: Reading) -> Any:
 def _date_in(text: str, reading: Reading) -> Any:
     if reading.date_format is not None:
         parsed = _by_format(text, reading.date_format)
-        return parsed.date().isoformat() if parsed and _is_midnight(parsed) else _no_date(text, reading)
+        return parsed.date().isoformat() if parsed and _is_midnight(parsed) else _no_date(reading)
     if _ISO_DATE.fullmatch(text):
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
-            return Fault("not-a-date", f'"{text}" is no day of the calendar')
-    return _no_date(text, reading)
+            return Fault("not-a-date", "no day of the calendar")
+    return _no_date(reading)
 
 
-def _no_date(text: str, reading: Reading) -> Fault:
+def _no_date(reading: Reading) -> Fault:
     if reading.date_format is not None:
-        return Fault("not-a-date", f'"{cut(text)}" is not a date in the form {reading.date_format}')
+        return Fault("not-a-date", f"not a date in the form {reading.date_format}")
     return Fault(
         "not-a-date",
-        f"\"{cut(text)}\" is not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
+        "not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
     )
 
 
@@ -260,14 +260,14 @@ def as_date_time(cell: Cell, reading: Reading) -> Any:
         )
     if reading.date_format is not None:
         parsed = _by_format(cell, reading.date_format)
-        return _zoned(parsed, reading) if parsed else _no_date(cell, reading)
+        return _zoned(parsed, reading) if parsed else _no_date(reading)
     match = _ISO_DATE_TIME.fullmatch(cell)
     try:
         parsed = datetime.fromisoformat(cell.upper().replace("Z", "+00:00")) if match else None
     except ValueError:
         parsed = None
     if parsed is None:
-        return Fault("not-a-date-time", f'"{cut(cell)}" is not a date-time such as 2026-10-31T14:30:00+01:00')
+        return Fault("not-a-date-time", "not a date-time such as 2026-10-31T14:30:00+01:00")
     return _zoned(parsed, reading)
 
 

@@ -50,18 +50,6 @@ class RunChoice:
     grace: float | None = None
 
 
-class InvalidRowsFound(InvalidRows):
-    """Rows are invalid and nobody asked to skip them; `problems` holds the first, `total` says how many there are."""
-
-    def __init__(self, problems: list[Problem], total: int, rows: int, of: int) -> None:
-        self.problems = problems
-        self.total = total
-        told = f"{rows:,} of {of:,} rows are invalid, so nothing was sent"
-        first = "; ".join(f"{problem.cell}: {problem.message}" for problem in problems[:5])
-        more = f"; and {total - 5:,} more" if total > 5 else ""
-        super().__init__(f"{told}: {first}{more}. Correct them, or send the others with --skip-invalid")
-
-
 def draft_of(job: LoadedJob, origins: Origins, choice: RunChoice, input_sha256: str) -> Draft:
     """Give all that the batch will be besides its rows."""
     spec, environment = job.spec, job.choice.environment
@@ -197,7 +185,7 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
         total += 1
         first += [problem] if len(first) < SHOWN else []
     if invalid and not job.choice.skip_invalid:
-        raise InvalidRowsFound(sorted(first, key=lambda problem: problem.row), total, invalid, through.rows)
+        raise InvalidRows(sorted(first, key=lambda problem: problem.row), total, invalid, through.rows)
     return through
 
 
