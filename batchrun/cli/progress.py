@@ -16,6 +16,8 @@ from batchrun.flows.telling import Counting
 from batchrun.model import State
 
 EVERY_SECONDS = 10.0
+# What fits beside a bar on a screen of 80 columns.
+SHORT = {State.COMPLETED: "done", State.AWAITING_REVIEW: "review", State.IN_DOUBT: "in doubt"}
 OPEN_STATES = (State.PENDING, State.RUNNING)
 
 
@@ -47,7 +49,7 @@ class Tally:
     @property
     def words(self) -> str:
         """Say the states that rows are in."""
-        parts = [f"{state.value.replace('_', ' ')} {count:,}" for state, count in self._shown()]
+        parts = [f"{SHORT.get(state, state.value)} {count:,}" for state, count in self._shown()]
         return ", ".join(parts) + (f" ({self.note})" if self.note else "")
 
     @property
@@ -93,7 +95,7 @@ class _Bar:
         self._show()
 
     def _show(self) -> None:
-        self._bar.set_postfix_str(f"{self._tally.rate:.1f} sent/s, {self._tally.words}", refresh=False)
+        self._bar.set_postfix_str(f"{self._tally.rate:.1f}/s: {self._tally.words}", refresh=False)
         self._bar.update(self._tally.settled - self._bar.n)
 
 
@@ -101,7 +103,7 @@ class _Bar:
 def _bar(tally: Tally) -> Iterator[Watch]:
     from tqdm import tqdm
 
-    form = "{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} rows, {remaining} left{postfix}"
+    form = "{percentage:3.0f}%|{bar:10}| {n_fmt}/{total_fmt}, {remaining} left{postfix}"
     with tqdm(
         total=tally.total, initial=tally.settled, bar_format=form, file=sys.stderr, dynamic_ncols=True, mininterval=0.2
     ) as bar:

@@ -32,13 +32,15 @@ LONGEST_BODY = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How the API is reached. `read_seconds` is how long an answer may take to begin."""
+    """How the API is reached. `read_seconds` is how long an answer may take to begin; all of it ends after both."""
 
     origin: str
     key: ApiKey
     tls: ssl.SSLContext | None
     proxy: str | None = None
     read_seconds: float = READ_SECONDS
+    write_seconds: float = WRITE_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
 
     def __str__(self) -> str:
         return f"through the proxy {httpx.URL(self.proxy).host}" if self.proxy else ""
@@ -106,7 +108,7 @@ class RunnerApi:
     async def _exchange(
         self, method: str, path: str, body: bytes | None, before_write: Callable[[], Awaitable[None]]
     ) -> Seen:
-        progress = _Progress(before_write, WRITE_SECONDS + self._route.read_seconds)
+        progress = _Progress(before_write, self._route.write_seconds + self._route.read_seconds)
         fault: Fault | None = None
         detail = ""
         try:
@@ -160,9 +162,9 @@ class RunnerApi:
 
     def _timeouts(self) -> dict[str, float]:
         return {
-            "connect": CONNECT_SECONDS,
-            "pool": CONNECT_SECONDS,
-            "write": WRITE_SECONDS,
+            "connect": self._route.connect_seconds,
+            "pool": self._route.connect_seconds,
+            "write": self._route.write_seconds,
             "read": self._route.read_seconds,
         }
 
@@ -202,8 +204,8 @@ def _is_tls(error: BaseException | None) -> bool:
 
 
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx.ConnectTimeout, "no connection could be made in 10 s"),
-    (httpx.PoolTimeout, "no connection was free in 10 s"),
+    (httpx.ConnectTimeout, "no connection could be made in time"),
+    (httpx.PoolTimeout, "no connection was free in time"),
     (httpx.ReadTimeout, "no answer came in time"),
     (httpx.WriteTimeout, "the request could not be written in time"),
     (httpx.RemoteProtocolError, "the connection was closed before a whole answer came"),
