@@ -7,6 +7,7 @@ BatchrunError
 │   ├── BadSchema
 │   ├── BadInput             a source that cannot be read as a table
 │   ├── InvalidRows
+│   ├── BadDecisions         what somebody filled in cannot be done as told
 │   ├── BadKey
 │   ├── ExpectationFailed
 │   ├── AlreadyRan
@@ -90,6 +91,16 @@ class InvalidRows(CouldNotStart):
             f"{told}, so nothing was sent: look at {cells}{more}. "
             "Correct them and run it again, or send the other rows with --skip-invalid"
         )
+
+
+class BadDecisions(CouldNotStart):
+    """What somebody decided about rows cannot be done as told; `faults` holds one line for each."""
+
+    code = "bad-decisions"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join([*self.faults, "Nothing was changed and nothing was sent."]))
 
 
 class BadKey(CouldNotStart):

@@ -11,6 +11,7 @@ from batchrun.core.lifecycle import OPEN, Event
 from batchrun.engine.feed import Feed
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Clock, OpenRun, Outgoing, Recorded, Runner, SenderJournal, Watch
+from batchrun.errors import BatchrunError
 from batchrun.model import State
 
 PROBE_SECONDS = 600.0
@@ -67,7 +68,17 @@ class Dispatcher:
         self._feed.close()
         self._road.set()
 
+    def begin_anew(self) -> None:
+        """Forget old failures, as after the machine slept."""
+        self._conduct.begin_anew()
+
     async def _work(self, runner: Runner) -> None:
+        try:
+            await self._send_all(runner)
+        except BatchrunError as error:  # the journal cannot take a step; what the others have under way goes on
+            self.stop(Stop(error.code, error.message))
+
+    async def _send_all(self, runner: Runner) -> None:
         while (row := await self._feed.next()) is not None:
             await self._road.wait()
             if not await self._gate.turn():

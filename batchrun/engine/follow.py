@@ -7,11 +7,13 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from batchrun.core.conduct import Stop
 from batchrun.core.lifecycle import API_EVENTS, ENDED
 from batchrun.core.pacing import backoff
 from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Clock, FollowerJournal, OpenRun, Runner, Watch
+from batchrun.errors import BatchrunError
 from batchrun.model import State
 
 FIRST_READING = 1.0
@@ -43,7 +45,7 @@ class Follower:
         self._expecting = False
         self._ended = False
         self._changed = asyncio.Event()
-        self.refused: str | None = None
+        self.broken: Stop | None = None
 
     def expect_more(self, expecting: bool) -> None:
         """Say whether runs may still be added."""
@@ -79,6 +81,13 @@ class Follower:
         self._changed.set()
 
     async def _work(self, runner: Runner) -> None:
+        try:
+            await self._read_all(runner)
+        except BatchrunError as error:  # the journal cannot take a step
+            self.broken = Stop(error.code, error.message)
+            self.end()
+
+    async def _read_all(self, runner: Runner) -> None:
         while (due := await self._next()) is not None:
             try:
                 if not await self._gate.turn():
@@ -113,7 +122,7 @@ class Follower:
         seen = await runner.read(due.run_id)
         reading = read(seen, due.run_id)
         if reading.refused is not None:
-            self.refused = reading.refused
+            self.broken = Stop("key-refused", reading.refused)
             self.end()
             return
         state = await self._told(due, reading)

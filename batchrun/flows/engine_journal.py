@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from batchrun.core.answers import Verdict
 from batchrun.core.lifecycle import Event
 from batchrun.engine.ports import OpenRun, Outgoing, Recorded
+from batchrun.errors import Stopped
 from batchrun.io.journal_steps import Stepped
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.model import State
@@ -21,6 +22,19 @@ class EngineJournal:
     def __init__(self, writer: JournalWriter, followed: Sequence[State] = FOLLOWED) -> None:
         self._writer = writer
         self._followed = followed
+
+    @property
+    def on_full(self) -> Callable[[Stopped], None] | None:
+        """Who is told when the disk is full and the reserve was given up."""
+        return self._writer.on_full
+
+    @on_full.setter
+    def on_full(self, told: Callable[[Stopped], None]) -> None:
+        self._writer.on_full = told
+
+    async def asked_to_cancel(self) -> bool:
+        """Tell whether somebody asked for the batch to be cancelled."""
+        return await self._writer.asked_to_cancel()
 
     async def ready(self, after: int, limit: int) -> list[Outgoing]:
         """Give the next rows that are ready, beyond a position."""

@@ -22,6 +22,7 @@ from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.loops import run_loop
+from batchrun.flows.minding import mind
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps, system
@@ -155,9 +156,9 @@ class _Sending:
                 on_open=follower.add if self._following.follow else lambda _run: None,
                 limit=self._following.limit,
             )
-            return await self._both(dispatcher, follower)
+            return await self._both(journal, dispatcher, follower)
 
-    async def _both(self, dispatcher: Dispatcher, follower: Follower) -> Stop | None:
+    async def _both(self, journal: EngineJournal, dispatcher: Dispatcher, follower: Follower) -> Stop | None:
         loop = asyncio.get_running_loop()
         follower.expect_more(True)
         sending = asyncio.ensure_future(dispatcher.run())
@@ -175,12 +176,21 @@ class _Sending:
             sending.cancel()
             follower.end()
 
-        with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
-            stop = await _ended(sending, dispatcher)
-            follower.expect_more(False)
-            if reading is not None:
-                await self._follow_to_the_end(reading, follower, stop)
-        return self._reason(stop, follower)
+        def stop_both(stop: Stop) -> None:
+            dispatcher.stop(stop)
+            follower.end()
+
+        journal.on_full = lambda error: stop_both(Stop(error.code, error.message))
+        minder = asyncio.ensure_future(mind(journal, self._clock, stop_both, dispatcher.begin_anew))
+        try:
+            with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
+                stop = await _ended(sending, dispatcher)
+                follower.expect_more(False)
+                if reading is not None:
+                    await self._follow_to_the_end(reading, follower, stop)
+        finally:
+            minder.cancel()
+        return self._reason(dispatcher.stopped, follower)
 
     async def _follow_to_the_end(self, reading: asyncio.Task[None], follower: Follower, stop: Stop | None) -> None:
         if stop is not None:
@@ -197,7 +207,7 @@ class _Sending:
             return stop
         if self._interrupted:
             return Stop(INTERRUPTION, "you interrupted it")
-        return Stop("key-refused", follower.refused) if follower.refused is not None else None
+        return follower.broken
 
     def _policy(self, total: int) -> Policy:
         settings = self._batch.settings

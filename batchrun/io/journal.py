@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from batchrun.errors import JournalUnusable, Stopped
-from batchrun.io import system
+from batchrun.io import journal_migrations, system
 from batchrun.io.journal_tables import VERSION, meta, metadata
 
 BUSY_SECONDS = 30
+RESERVE_BYTES = 4 << 20
 
 
 def default_path() -> Path:
@@ -61,6 +62,19 @@ class Journal:
         """Close the journal."""
         self._engine.dispose()
 
+    @property
+    def reserve(self) -> Path:
+        """A file of some megabytes that is given up when the disk is full, so that answers in flight find room."""
+        return self.path.with_name(f"{self.path.name}.reserve")
+
+    def free_reserve(self) -> bool:
+        """Give the reserve up; False where it was given up before."""
+        try:
+            self.reserve.unlink()
+        except OSError:
+            return False
+        return True
+
     def lock_file(self, batch_id: int) -> Path:
         """Give the file whose lock the sender of a batch holds."""
         return self._beside("locks") / f"{batch_id}.lock"
@@ -91,7 +105,20 @@ def open_journal(path: Path | None = None) -> Journal:
     journal = Journal(place, _engine(place))
     with _told(place):
         _prepare(journal)
+    _make_reserve(journal.reserve)
     return journal
+
+
+def _make_reserve(path: Path) -> None:
+    # Written, not only sized: a sparse file would hold no room. No room for it now is no reason not to work.
+    if path.exists():
+        return
+    try:
+        with path.open("xb") as file:
+            file.write(b"\0" * RESERVE_BYTES)
+        system.make_private(path)
+    except OSError:
+        path.unlink(missing_ok=True)
 
 
 def journal_if_any(path: Path | None = None) -> Journal | None:
@@ -113,16 +140,33 @@ def _engine(path: Path) -> Engine:
 
 
 def _prepare(journal: Journal) -> None:
+    """Make the tables of a new journal, and bring an older one up to date; one that is current is only read."""
+    found = _version(journal)
+    if found == VERSION:
+        return
+    if found is not None and found > VERSION:
+        raise JournalUnusable(
+            f"the journal {journal.path} is of version {found}, and this batchrun knows version {VERSION}; "
+            "install a newer batchrun"
+        )
+    if found is not None:
+        journal_migrations.keep_copy(journal.path, found)
     with journal.writing() as connection:
         metadata.create_all(connection)
-        found = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
-        if found is None:
+        now = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
+        if now is None:
             connection.execute(insert(meta).values(name="version", value=str(VERSION)))
-        elif int(found) > VERSION:
-            raise JournalUnusable(
-                f"the journal {journal.path} is of version {found}, and this batchrun knows version {VERSION}; "
-                "install a newer batchrun"
-            )
+        elif int(now) < VERSION:  # else another process was quicker
+            journal_migrations.migrate(connection, int(now))
+
+
+def _version(journal: Journal) -> int | None:
+    """Give an existing journal's version; None for a file without tables."""
+    with journal.reading() as connection:
+        if not inspect(connection).has_table(meta.name):
+            return None
+        found = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
+        return None if found is None else int(found)
 
 
 @contextlib.contextmanager

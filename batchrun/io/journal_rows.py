@@ -198,3 +198,16 @@ def count_payloads(connection: Connection, batch_id: int) -> int:
     """Count the rows that have a payload: each of them is one run, at the most."""
     wanted = select(func.count()).where(rows.c.batch_id == batch_id, rows.c.payload.is_not(None))
     return int(connection.execute(wanted).scalar_one())
+
+
+def twins_in_doubt(connection: Connection, batch: Batch, position: int) -> int:
+    """Count the other rows in doubt, in the batch's world, that have a row's very payload."""
+    mine = select(rows.c.payload_id).where(rows.c.batch_id == batch.id, rows.c.position == position).scalar_subquery()
+    wanted = (
+        select(func.count())
+        .select_from(rows)
+        .join(batches, batches.c.id == rows.c.batch_id)
+        .where(batches.c.world == batch.world, rows.c.state == State.IN_DOUBT.value, rows.c.payload_id == mine)
+        .where((rows.c.batch_id != batch.id) | (rows.c.position != position))
+    )
+    return int(connection.execute(wanted).scalar_one())

@@ -31,6 +31,7 @@ class Step(NamedTuple):
     error: str | None = None
     line: str | None = None
     finished_at: datetime | None = None
+    note: str | None = None  # for the trail alone: who decided, and why
 
 
 class Stepped(NamedTuple):
@@ -128,7 +129,7 @@ def _event(batch: Batch, step: Step, before: State, after: State, attempt: int) 
         "status": step.status,
         "run_id": step.run_id,
         "line": step.line,
-        "detail": step.error,
+        "detail": step.note or step.error,
     }
 
 
@@ -206,10 +207,34 @@ def accepted_before(connection: Connection, batch: Batch) -> bool:
     return connection.execute(wanted).first() is not None
 
 
+def holder_of(connection: Connection, batch: Batch, run_id: str) -> tuple[str, int] | None:
+    """Give the batch and row number to which a run id belongs; None where the journal does not know it."""
+    wanted = (
+        select(batches.c.name, rows.c.number)
+        .join(rows, (rows.c.batch_id == run_ids.c.batch_id) & (rows.c.position == run_ids.c.position))
+        .join(batches, batches.c.id == run_ids.c.batch_id)
+        .where(run_ids.c.origin == batch.world, run_ids.c.run_id == run_id)
+    )
+    found = connection.execute(wanted).first()
+    return None if found is None else (found[0], found[1])
+
+
 def any_run_id(connection: Connection, batch: Batch) -> str | None:
     """Give the last run id that is known in the batch's world, for a probe."""
     wanted = select(run_ids.c.run_id).where(run_ids.c.origin == batch.world).order_by(run_ids.c.attempt.desc()).limit(1)
     return connection.execute(wanted).scalar()
+
+
+def cancel_asked(connection: Connection, batch: Batch) -> bool:
+    """Tell whether somebody asked for a batch to be cancelled since its sender began."""
+    wanted = select(batches.c.cancel_asked_at).where(batches.c.id == batch.id)
+    return connection.execute(wanted).scalar() is not None
+
+
+def ask_to_cancel(connection: Connection, batch_id: int, now: datetime | None) -> None:
+    """Ask the sender of a batch to stop; None takes the question back."""
+    value = None if now is None else text_time(now)
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(cancel_asked_at=value))
 
 
 def mark_stopped(connection: Connection, batch_id: int, reason: str | None) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 
@@ -67,6 +67,7 @@ batches = Table(
     Column("made_with", String, nullable=False),
     Column("workbook", String, nullable=False),
     Column("workbook_sha256", String),
+    Column("cancel_asked_at", String),  # since version 2: a sender that finds it stops within a second
     Column("stopped", Text),  # why sending stopped last; null once nothing is left to send
     Index("batches_by_identity", "identity"),
     Index("batches_by_stem", "stem"),

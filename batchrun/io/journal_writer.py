@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from batchrun.core import payloads
 from batchrun.core.answers import Verdict
 from batchrun.core.lifecycle import Event
+from batchrun.errors import Stopped
 from batchrun.io import journal_steps
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -30,6 +31,8 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._asked: list[tuple[Step, asyncio.Future[Stepped]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self.on_full: Callable[[Stopped], None] | None = None
+        self._full: Stopped | None = None
 
     async def ready(self, after: int, limit: int) -> list[Row]:
         """Give the next ready rows beyond a position: position, row number, request body."""
@@ -101,10 +104,25 @@ class JournalWriter:
                 if not isinstance(error, Exception):
                     raise
                 continue
+            if self._full is not None and self.on_full is not None:
+                self.on_full(self._full)
             for (_, promise), stepped in zip(asked, done, strict=True):
                 if not promise.done():
                     promise.set_result(stepped)
 
     def _apply(self, steps: Sequence[Step]) -> list[Stepped]:
+        try:
+            return self._commit(steps)
+        except Stopped as error:
+            if error.code != "disk-full" or not self._journal.free_reserve():
+                raise
+            self._full = error  # what is under way is still committed; then sending stops
+            return self._commit(steps)
+
+    def _commit(self, steps: Sequence[Step]) -> list[Stepped]:
         with self._journal.writing() as connection:
             return journal_steps.apply(connection, self._batch, steps)
+
+    async def asked_to_cancel(self) -> bool:
+        """Tell whether somebody asked, from another process, for the batch to be cancelled."""
+        return await self._in_thread(lambda: self._read(journal_steps.cancel_asked))

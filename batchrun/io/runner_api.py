@@ -12,10 +12,11 @@ import contextlib
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+import httpcore
 import httpx
 
 from batchrun.core.answers import Fault, Seen
@@ -23,6 +24,8 @@ from batchrun.io.api_key import ApiKey
 
 NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 HEADER_STARTED = "http11.send_request_headers.started"
+CONNECTED = ("connect_tcp.complete", "start_tls.complete")
+HIDDEN = "[key]"
 IDLE_SECONDS = 0.4
 CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 30.0
@@ -37,44 +40,81 @@ class Route:
     origin: str
     key: ApiKey
     tls: ssl.SSLContext | None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # it may hold a password
     read_seconds: float = READ_SECONDS
     write_seconds: float = WRITE_SECONDS
     connect_seconds: float = CONNECT_SECONDS
 
     def __str__(self) -> str:
-        return f"through the proxy {httpx.URL(self.proxy).host}" if self.proxy else ""
+        if not self.proxy:
+            return ""
+        try:
+            host = urlsplit(self.proxy if "://" in self.proxy else f"//{self.proxy}").hostname
+        except ValueError:
+            host = None
+        return f"through the proxy {host}" if host else "through the proxy that the system's settings name"
+
+
+class _WentStale(Exception):
+    """The turn was so long in coming that the server may have closed the connection; no byte has left."""
 
 
 class _Progress:
-    """What of one exchange has happened so far; it survives whatever breaks the exchange."""
+    """What of one exchange has happened so far; it survives whatever breaks the exchange.
 
-    def __init__(self, before_write: Callable[[], Awaitable[None]], longest: float) -> None:
+    `idle_since` is when the connection that is used was last of use.
+    """
+
+    def __init__(self, before_write: Callable[[], Awaitable[None]], route: Route, idle_since: float) -> None:
         self._before_write = before_write
-        self._longest = longest
+        self._route = route
+        self._idle_since = idle_since
+        self._has_turn = False
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
+        self.in_tunnel = False
+        self.stream: Any = None
         self.left = False
+        self.whole = False
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.body = bytearray()
 
-    async def trace(self, name: str, _info: dict[str, Any]) -> None:
-        if name == HEADER_STARTED:
-            await self._before_write()
+    async def trace(self, name: str, info: dict[str, Any]) -> None:
+        if name.endswith(CONNECTED):
+            self.stream = info["return_value"]
+            self._idle_since = _now()
+        elif name == HEADER_STARTED and info["request"].method == b"CONNECT":
+            # A proxy is asked for a way to the API; nothing of the request itself leaves yet.
+            self.in_tunnel = True
+            self.deadline.reschedule(_now() + self._route.connect_seconds)
+        elif name == HEADER_STARTED:
+            self.deadline.reschedule(None)
+            await self._take_turn()
             self.left = True
             # An answer that trickles outlives every read timeout, so the whole exchange has an end of its own.
-            self.deadline.reschedule(asyncio.get_running_loop().time() + self._longest)
+            self.deadline.reschedule(_now() + self._route.write_seconds + self._route.read_seconds)
 
-    def seen(self, *, whole: bool, fault: Fault | None, detail: str, route: str) -> Seen:
+    async def _take_turn(self) -> None:
+        if self._has_turn:
+            return
+        await self._before_write()
+        self._has_turn = True
+        if _now() - self._idle_since > IDLE_SECONDS:
+            raise _WentStale
+
+    def seen(self, fault: Fault | None, detail: str) -> Seen:
+        # A server's debugging page may show the request, and what is seen may be stored.
+        secret = self._route.key.reveal()
+        body = _decoded(bytes(self.body), self.headers.get("content-encoding", ""))
         return Seen(
             status=self.status,
-            headers=self.headers,
-            body=_decoded(bytes(self.body), self.headers.get("content-encoding", "")),
-            whole=whole,
+            headers={name: value.replace(secret, HIDDEN) for name, value in self.headers.items()},
+            body=body.replace(secret.encode(), HIDDEN.encode()),
+            whole=fault is None,
             fault=fault,
             detail=detail,
             left=self.left,
-            route=route,
+            route=str(self._route),
         )
 
 
@@ -85,6 +125,7 @@ class RunnerApi:
         self._route = route
         self._procedure_path = procedure_path
         self._transport: httpx.AsyncHTTPTransport | None = None
+        self._idle_since = 0.0
 
     async def start(self, body: bytes, before_write: Callable[[], Awaitable[None]]) -> Seen:
         """Start a run. Whatever happens is in the answer; nothing is raised but a cancellation."""
@@ -92,11 +133,11 @@ class RunnerApi:
 
     async def read(self, run_id: str) -> Seen:
         """Read a run from the configured origin, never from a `statusUrl`."""
-        return await self._exchange("GET", f"/runs/{quote(run_id, safe='')}", None, _at_once)
+        return await self._exchange("GET", f"/runs/{_part(run_id)}", None, _at_once)
 
     async def cancel(self, run_id: str) -> Seen:
         """Ask for a run to be cancelled."""
-        return await self._exchange("POST", f"/runs/{quote(run_id, safe='')}/cancel", b"", _at_once)
+        return await self._exchange("POST", f"/runs/{_part(run_id)}/cancel", b"", _at_once)
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -108,22 +149,39 @@ class RunnerApi:
     async def _exchange(
         self, method: str, path: str, body: bytes | None, before_write: Callable[[], Awaitable[None]]
     ) -> Seen:
-        progress = _Progress(before_write, self._route.write_seconds + self._route.read_seconds)
+        progress = _Progress(before_write, self._route, self._idle_since)
         fault: Fault | None = None
         detail = ""
         try:
             async with progress.deadline:
-                await self._carry(method, path, body, progress)
+                await self._carried(method, path, body, progress)
         except TimeoutError:
-            fault, detail = Fault.BROKEN, "the answer did not end in time"
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+            fault = Fault.BROKEN if progress.left else Fault.NOT_CONNECTED
+            detail = "the answer did not end in time" if progress.left else "no connection could be made in time"
+        except BROKEN_BY as error:
             fault, detail = classify(error), _plain_words(error)
         finally:
-            if fault is not None or progress.status is None:
-                await self.aclose()  # a fresh connection after anything but a whole answer
+            self._idle_since = _now()
+            if not progress.whole:
+                await self._give_up(progress)  # a fresh connection after anything but a whole answer
         if fault in _PROOFS and progress.left:
             fault = Fault.BROKEN
-        return progress.seen(whole=fault is None, fault=fault, detail=detail, route=str(self._route))
+        elif fault is Fault.BROKEN and progress.in_tunnel and not progress.left:
+            fault = Fault.NOT_CONNECTED  # the proxy broke off before the way to the API stood
+        return progress.seen(fault, detail)
+
+    async def _give_up(self, progress: _Progress) -> None:
+        await self.aclose()
+        if progress.stream is not None:  # a TLS handshake that was cancelled is known to nobody else
+            with contextlib.suppress(httpcore.NetworkError, OSError):
+                await progress.stream.aclose()
+
+    async def _carried(self, method: str, path: str, body: bytes | None, progress: _Progress) -> None:
+        try:
+            await self._carry(method, path, body, progress)
+        except _WentStale:
+            await self.aclose()
+            await self._carry(method, path, body, progress)
 
     async def _carry(self, method: str, path: str, body: bytes | None, progress: _Progress) -> None:
         request = httpx.Request(
@@ -138,17 +196,23 @@ class RunnerApi:
         progress.headers = {name.lower(): value for name, value in response.headers.items()}
         try:
             await _collect(response.stream, progress.body)
+            quiet = _nothing_follows(response)
         finally:
             await response.aclose()
+        progress.whole = quiet  # at the very end: a cancellation a moment ago may have hurt the pool
 
     def _opened(self) -> httpx.AsyncHTTPTransport:
         if self._transport is None:
-            self._transport = httpx.AsyncHTTPTransport(
-                verify=self._route.tls or False,
-                trust_env=False,
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS),
-                proxy=self._route.proxy,
-            )
+            proxy = self._route.proxy
+            try:
+                self._transport = httpx.AsyncHTTPTransport(
+                    verify=self._route.tls or self._route.origin.startswith("https"),
+                    trust_env=False,
+                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_SECONDS),
+                    proxy=proxy if proxy is None or "://" in proxy else f"http://{proxy}",
+                )
+            except (ValueError, ImportError, httpx.InvalidURL):  # what it says may show the proxy's password
+                raise httpx.ProxyError("the proxy that the system's settings name cannot be used") from None
         return self._transport
 
     def _headers(self, body: bytes | None) -> dict[str, str]:
@@ -169,11 +233,46 @@ class RunnerApi:
         }
 
 
+BROKEN_BY = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, ExceptionGroup)
 _PROOFS = frozenset({Fault.NOT_CONNECTED, Fault.TLS_FAILED, Fault.BAD_URL, Fault.PROXY_REFUSED})
 
 
 async def _at_once() -> None:
     return None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _part(run_id: str) -> str:
+    return quote(run_id, safe="", errors="replace")
+
+
+def _nothing_follows(response: httpx.Response) -> bool:
+    """Tell whether the connection is quiet after a whole answer. False where that cannot be told.
+
+    What a server sends beyond its answer waits in one of three buffers (TLS, asyncio, HTTP), of which the pool, which
+    looks at the socket, knows nothing: it would be taken for the answer to the next request.
+    """
+    try:
+        stream = response.extensions["network_stream"]
+        tls = stream.get_extra_info("ssl_object")
+        carrier = stream._stream if tls is None else stream._stream.transport_stream
+        left_over, _ = response.stream._httpcore_stream._stream._connection._h11_state.trailing_data  # type: ignore[attr-defined]
+        return not left_over and not carrier._protocol.read_queue and (tls is None or _is_quiet(tls))
+    except (AttributeError, KeyError):
+        return False
+
+
+def _is_quiet(tls: ssl.SSLObject) -> bool:
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return True
+    except ssl.SSLError:
+        return False
+    return False
 
 
 async def _collect(stream: Any, body: bytearray) -> None:
@@ -185,9 +284,9 @@ async def _collect(stream: Any, body: bytearray) -> None:
 
 
 def classify(error: Exception) -> Fault:
-    """Say what an error of the HTTP library proves. Whatever is not known here proves nothing."""
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return Fault.BAD_URL
+    """Say what an error proves where no header had begun to leave. Whatever is not known here proves nothing."""
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL | ValueError | ExceptionGroup):
+        return Fault.BAD_URL  # the last two: an address or a header that cannot be, before anything was connected
     if isinstance(error, httpx.ProxyError):
         return Fault.PROXY_REFUSED
     if isinstance(error, httpx.ConnectError) and _is_tls(error):

@@ -1,0 +1,200 @@
+"""`resolve`: settles rows in doubt, each by a run that is proved to be its own, or as not run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from batchrun.core.lifecycle import Event
+from batchrun.core.readings import Reading, read
+from batchrun.core.settling import disproof, too_young
+from batchrun.core.totals import Totals, grouped
+from batchrun.errors import BadCommandLine, BadDecisions, Declined
+from batchrun.flows.clock import SystemClock
+from batchrun.flows.doors import doors_for, runner
+from batchrun.flows.loops import run_loop
+from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.telling import Teller
+from batchrun.io import journal_rows, journal_steps, system
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_rows import RowRecord
+from batchrun.io.journal_steps import Step
+from batchrun.io.runner_api import Route
+from batchrun.io.settlements import Settlement
+from batchrun.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """How sure somebody is: `yes` answers what would be asked, `count` is the typed number of rows."""
+
+    yes: bool = False
+    reason: str | None = None
+    count: int | None = None
+
+
+def resolve(
+    journal: Journal, batch: Batch, settlements: Sequence[Settlement], teller: Teller, assurance: Assurance
+) -> Outcome:
+    """Settle rows; where one cannot be settled as told, none is, and every fault is told."""
+    found = list(_rows(journal, batch, settlements))
+    not_run = [record for record, settlement in found if settlement.run_id is None]
+    _refuse_young(batch, not_run, found)
+    if not_run:
+        _assure(batch, not_run, teller, assurance)
+    readings = _readings(journal, batch, found)
+    _refuse_unproved(journal, batch, found, readings)
+    _settle(journal, batch, found, readings, assurance)
+    teller.say(f"{len(found):,} rows are settled")
+    return outcome_of(journal, batch.name)
+
+
+def all_not_run(journal: Journal, batch: Batch) -> list[Settlement]:
+    """Give a settlement for every row in doubt."""
+    with journal.reading() as connection:
+        rows = journal_rows.stream(connection, batch, [State.IN_DOUBT])
+        return [Settlement(record.number, None, "--all-not-run") for record in rows]
+
+
+def _rows(journal: Journal, batch: Batch, settlements: Sequence[Settlement]) -> Iterator[tuple[RowRecord, Settlement]]:
+    faults = []
+    seen: dict[int, str] = {}
+    for settlement in settlements:
+        with journal.reading() as connection:
+            record = journal_rows.by_number(connection, batch, settlement.row)
+        if settlement.row in seen:
+            faults.append(f"{settlement.place}: row {settlement.row} is settled twice, in {seen[settlement.row]} too")
+        elif record is None:
+            faults.append(f"{settlement.place}: {batch.name} has no row {settlement.row}")
+        elif record.state is not State.IN_DOUBT:
+            faults.append(f"{settlement.place}: row {settlement.row} is not in doubt, it is {record.state.value}")
+        else:
+            yield record, settlement
+        seen.setdefault(settlement.row, settlement.place)
+    if faults:
+        raise BadDecisions(faults)
+    if not settlements:
+        raise BadDecisions([f"{batch.name}: there is nothing to settle"])
+
+
+def _refuse_young(batch: Batch, not_run: list[RowRecord], found: list[tuple[RowRecord, Settlement]]) -> None:
+    if batch.environment != "live" or batch.simulated:
+        return
+    places = {record.number: settlement.place for record, settlement in found}
+    now = SystemClock().now()
+    faults = [
+        f"{places[record.number]}: row {record.number} cannot be called not run: {why}"
+        for record in not_run
+        if (why := too_young(record.sent_at, now)) is not None
+    ]
+    if faults:
+        raise BadDecisions(faults)
+
+
+def _assure(batch: Batch, not_run: list[RowRecord], teller: Teller, assurance: Assurance) -> None:
+    """Show rows and sums before rows are called not run: they will be sent again. Live wants a reason and a count."""
+    totals = Totals(batch.settings["totals"])
+    for record in not_run:
+        totals.add(record.state, record.amounts)
+    sums = "".join(f", {one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
+    rows = ", ".join(str(record.number) for record in not_run[:20]) + (" …" if len(not_run) > 20 else "")
+    question = f"{len(not_run):,} rows{sums} were NOT run, and may be sent again (rows {rows})"
+    if batch.environment == "live" and not batch.simulated:
+        if not assurance.reason:
+            raise BadCommandLine("on live, calling rows not run wants a reason: --reason 'checked in the dashboard'")
+        if assurance.count != len(not_run):
+            raise BadCommandLine(f"{question}. On live, type how many they are: --count {len(not_run)}")
+    if assurance.yes:
+        teller.say(f"{question}.")
+        return
+    answer = teller.ask(f"{question}. Is that so?")
+    if answer is None:
+        raise BadCommandLine(f"{question}. This is asked first, and here nobody can answer; add --yes if you are sure")
+    if not answer:
+        raise Declined("nothing was settled")
+
+
+def _readings(journal: Journal, batch: Batch, found: list[tuple[RowRecord, Settlement]]) -> dict[int, Reading]:
+    wanted = [(record.number, settlement.run_id) for record, settlement in found if settlement.run_id is not None]
+    if not wanted:
+        return {}
+    with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
+        return run_loop(_read(route, batch, wanted))
+
+
+async def _read(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -> dict[int, Reading]:
+    door = runner(route, batch)
+    try:
+        return {number: read(await door.read(run_id), run_id) for number, run_id in wanted}
+    finally:
+        await door.aclose()
+
+
+def _refuse_unproved(
+    journal: Journal, batch: Batch, found: list[tuple[RowRecord, Settlement]], readings: dict[int, Reading]
+) -> None:
+    faults = []
+    given: dict[str, str] = {}
+    for record, settlement in found:
+        if settlement.run_id is None:
+            continue
+        why = _why_not(journal, batch, record, settlement, readings, given)
+        if why is not None:
+            faults.append(f"{settlement.place}: row {record.number}: {why}")
+        given.setdefault(settlement.run_id, settlement.place)
+    if faults:
+        raise BadDecisions(faults)
+
+
+def _why_not(
+    journal: Journal,
+    batch: Batch,
+    record: RowRecord,
+    settlement: Settlement,
+    readings: dict[int, Reading],
+    given: dict[str, str],
+) -> str | None:
+    run_id = str(settlement.run_id)
+    if run_id in given:
+        return f"the run {run_id} is given to another row too, in {given[run_id]}"
+    with journal.reading() as connection:
+        holder = journal_steps.holder_of(connection, batch, run_id)
+        twins = journal_rows.twins_in_doubt(connection, batch, record.position)
+    if holder is not None:
+        return f"the run {run_id} belongs to another row: row {holder[1]} of {holder[0]}"
+    return disproof(readings[record.number], run_id, record.payload or b"", record.sent_at, twins=twins)
+
+
+def _settle(
+    journal: Journal,
+    batch: Batch,
+    found: list[tuple[RowRecord, Settlement]],
+    readings: dict[int, Reading],
+    assurance: Assurance,
+) -> None:
+    now = SystemClock().now()
+    steps = []
+    for record, settlement in found:
+        note = f"settled by {settlement.checked_by or system.user_name()}"
+        note += f": {assurance.reason}" if assurance.reason else ""
+        if settlement.run_id is None:
+            steps.append(Step(record.position, Event.NOT_RUN, now, note=note))
+            continue
+        reading = readings[record.number]
+        assert reading.event is not None  # noqa: S101  # an unread run was refused before
+        steps.append(
+            Step(
+                record.position,
+                reading.event,
+                now,
+                run_id=settlement.run_id,
+                output=reading.output,
+                error=reading.error,
+                finished_at=reading.finished_at,
+                note=note,
+            )
+        )
+    with journal.writing() as connection:
+        journal_steps.apply(connection, batch, steps)

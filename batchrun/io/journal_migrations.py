@@ -1,0 +1,35 @@
+"""Brings a journal of an older version up to date, one version at a time, after a copy was kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, update
+
+from batchrun.io.journal_tables import VERSION, meta
+
+# What each version added, as the statements that lead to it from the one before.
+STEPS: dict[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE batches ADD COLUMN cancel_asked_at VARCHAR",),
+}
+
+
+def keep_copy(path: Path, version: int) -> Path:
+    """Keep a copy of a journal beside it, as `journal.db.v1`; SQLite's own backup takes what is in the WAL too."""
+    copy = path.with_name(f"{path.name}.v{version}")
+    source, target = sqlite3.connect(path), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+    return copy
+
+
+def migrate(connection: Connection, version: int) -> None:
+    """Take every step from a version to this program's, in the one transaction of the connection."""
+    for number in range(version + 1, VERSION + 1):
+        for statement in STEPS[number]:
+            connection.exec_driver_sql(statement)
+    connection.execute(update(meta).where(meta.c.name == "version").values(value=str(VERSION)))
