@@ -172,3 +172,15 @@ class Summary:
     seconds: Mapping[str, float] = field(default_factory=dict)
     completions: tuple[tuple[datetime, int], ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One row in doubt, as the Doubts sheet tells it. Times are aware, in UTC."""
+
+    row: int
+    key: str
+    amount: str
+    sent_after: datetime | None
+    sent_before: datetime | None
+    look_for: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _batch(
+def opened_batch(
     named: str, path: Path | None, screen: Screen, *, acts: bool = False, yes: bool = False
 ) -> Iterator[tuple[Journal, Batch]]:
     from batchrun.flows.finding import find_batch
@@ -35,7 +35,7 @@ def _batch(
         journal.close()
 
 
-def _answer_outcome(screen: Screen, command: str, work: Callable[[], Outcome]) -> int:
+def answer_outcome(screen: Screen, command: str, work: Callable[[], Outcome]) -> int:
     def told() -> tuple[dict[str, Any], int]:
         from batchrun.cli import words
 
@@ -67,10 +67,10 @@ def resume(
 
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
         seconds = o.duration(grace, "--grace")
-        with _batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
             return flow.resume(opened, found, screen, max_errors=max_errors, following=following, grace=seconds)
 
-    return _answer_outcome(screen, "resume", work)
+    return answer_outcome(screen, "resume", work)
 
 
 def refresh(
@@ -86,10 +86,10 @@ def refresh(
     def work() -> Outcome:
         from batchrun.flows import refresh as flow
 
-        with _batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
             return flow.refresh(opened, found, screen)
 
-    return _answer_outcome(screen, "refresh", work)
+    return answer_outcome(screen, "refresh", work)
 
 
 def report(
@@ -111,7 +111,7 @@ def report(
         from batchrun.cli import words
         from batchrun.flows import report as flow
 
-        with _batch(batch, journal, screen) as (opened, found):
+        with opened_batch(batch, journal, screen) as (opened, found):
             outcome = flow.report(opened, found, screen, only=only, output=output)
         for line in words.outcome(outcome, screen.bold):
             screen.answer(line)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import batchrun
-from batchrun.cli import batch_commands, job_commands, other_commands
+from batchrun.cli import batch_commands, job_commands, other_commands, settle_commands
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED
 
@@ -50,6 +50,9 @@ for _command in (
     batch_commands.show,
     batch_commands.refresh,
     batch_commands.report,
+    settle_commands.resolve,
+    settle_commands.retry,
+    settle_commands.cancel,
     other_commands.simulate,
     other_commands.doctor,
     job_commands.schema,

@@ -108,7 +108,7 @@ def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:
     if State.READY in counts or State.SENDING in counts:
         return f"batchrun resume {batch.name}"
     if State.IN_DOUBT in counts:
-        return f"batchrun report {batch.name} --only in_doubt -o in-doubt.csv"
+        return f"batchrun resolve {batch.name}"
     if State.PENDING in counts or State.RUNNING in counts:
         return f"batchrun resume {batch.name}"
     if State.AWAITING_REVIEW in counts:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from batchrun.core import latencies
+from batchrun.core.cells import plain
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
 from batchrun.core.next_steps import sentence
@@ -18,10 +19,10 @@ from batchrun.flows.outcome import totals_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_files, journal_rows
 from batchrun.io.journal import Journal
-from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_rows import RowRecord
 from batchrun.io.workbook import WorkbookContent, write_workbook
-from batchrun.model import Cell, ControlTotal, Number, Problem, ResultRow, State, Summary
+from batchrun.model import Cell, ControlTotal, Doubt, Number, Problem, ResultRow, State, Summary
 
 MOST_NAMES = 1_000
 
@@ -83,6 +84,7 @@ def content(journal: Journal, batch: Batch) -> WorkbookContent:
         amounts=tuple(decimals),
         decimals=decimals,
         made_at=SystemClock().now(),
+        doubts=tuple(_doubts(journal, batch)),
     )
 
 
@@ -150,6 +152,28 @@ def output_fields(journal: Journal, batch: Batch) -> tuple[str, ...]:
 def _problems(journal: Journal, batch: Batch) -> Iterator[Problem]:
     with journal.reading() as connection:
         yield from journal_rows.problems(connection, batch.id)
+
+
+def _doubts(journal: Journal, batch: Batch) -> Iterator[Doubt]:
+    with journal.reading() as connection:
+        for record in list(journal_rows.stream(connection, batch, [State.IN_DOUBT])):
+            steps = journal_rows.history(connection, batch.id, record.position)
+            yield _doubt(record, batch, steps)
+
+
+def _doubt(record: RowRecord, batch: Batch, steps: Sequence[Mapping[str, Any]]) -> Doubt:
+    ended = next((step["at"] for step in reversed(steps) if step["after"] == State.IN_DOUBT.value), None)
+    amounts = zip(batch.settings["totals"], record.amounts, strict=False)
+    key = ", ".join(record.key)
+    return Doubt(
+        row=record.number,
+        key=key,
+        amount=", ".join(plain(amount) for _, amount in amounts if amount is not None),
+        sent_after=record.sent_at,
+        sent_before=parse_time(ended),
+        look_for=f"a run of {batch.procedure_id} in {batch.environment}, created between these times, "
+        f"with {key} in its input. Settle it with: batchrun resolve {batch.name}",
+    )
 
 
 def _summary(journal: Journal, batch: Batch, totals: tuple[ControlTotal, ...]) -> Summary:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from batchrun.io import doubts_sheet
 from batchrun.io.whole_file import whole_file
 from batchrun.io.workbook_body import MAX_ROWS, SheetBody, splice, verify
 from batchrun.io.workbook_cells import CellEncoders
@@ -70,6 +71,8 @@ def _sheets(
         yield Sheet("Problems" if count == 1 else f"Problems {count}", dress_problems(body, widths, title), body)
     if not bodies:
         yield Sheet("Problems", dress_no_problems(title))
+    if content.doubts:
+        yield Sheet(doubts_sheet.TITLE, doubts_sheet.dress_doubts(content.doubts, title))
 
 
 def save_sheets(workbook: Workbook, sheets: list[Sheet], title: str, made_at: datetime | None, file: BinaryIO) -> str:

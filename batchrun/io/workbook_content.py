@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from batchrun.model import Problem, ResultRow, Summary
+from batchrun.model import Doubt, Problem, ResultRow, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class WorkbookContent:
 
     `header` holds the source's columns and `rows` gives the rows in the source's order, each time it is called.
     `output_fields` become `_output.<field>` and `override_fields` `_override.<field>`. `amounts` names the source's
-    columns that hold amounts, shown with as many `decimals`. `made_at` (aware) is the file's date in its properties.
+    columns that hold amounts, shown with as many `decimals`.
+    `doubts` make a sheet of their own where there are any. `made_at` (aware) is the file's date in its properties.
     """
 
     header: tuple[str, ...]
@@ -27,3 +28,4 @@ class WorkbookContent:
     amounts: tuple[str, ...] = ()
     decimals: Mapping[str, int] = field(default_factory=dict)
     made_at: datetime | None = None
+    doubts: tuple[Doubt, ...] = ()

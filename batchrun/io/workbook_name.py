@@ -5,8 +5,12 @@ from __future__ import annotations
 import zipfile
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchrun.errors import NotFound
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 SEARCHED_ROWS = 40
 
@@ -21,12 +25,17 @@ def batch_named_in(path: Path) -> str | None:
     except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
         raise NotFound(f"{path.name} cannot be read as a workbook") from None
     try:
-        if "Summary" not in workbook.sheetnames:
-            return None
-        for cells in workbook["Summary"].iter_rows(max_row=SEARCHED_ROWS, max_col=6, values_only=True):
-            for label, value in pairwise(cells):
-                if label == "Batch" and isinstance(value, str):
-                    return value
-        return None
+        return batch_in(workbook)
     finally:
         workbook.close()
+
+
+def batch_in(workbook: Workbook) -> str | None:
+    """Give the batch that an open workbook's Summary names."""
+    if "Summary" not in workbook.sheetnames:
+        return None
+    for cells in workbook["Summary"].iter_rows(max_row=SEARCHED_ROWS, max_col=6, values_only=True):
+        for label, value in pairwise(cells):
+            if label == "Batch" and isinstance(value, str):
+                return value
+    return None
