@@ -53,6 +53,7 @@ for _command in (
     settle_commands.resolve,
     settle_commands.retry,
     settle_commands.cancel,
+    other_commands.listen,
     other_commands.simulate,
     other_commands.doctor,
     job_commands.schema,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,13 @@ import typer
 from batchrun.cli import options as o
 from batchrun.cli.answering import answer
 from batchrun.cli.screen import Screen
+
+
+class SignatureEncoding(StrEnum):
+    """How a signature may be written."""
+
+    HEX = "hex"
+    BASE64 = "base64"
 
 
 def simulate(
@@ -52,6 +60,42 @@ def simulate(
     # Its one line of JSON is printed when it listens; a second document at the end would be one too many.
     screen.as_json = False
     return answer(screen, "simulate", work)
+
+
+def listen(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 8030,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    signature_header: Annotated[
+        str, typer.Option("--signature-header", help="The header that holds the signature.")
+    ] = "X-Rapid-Signature",
+    signature_prefix: Annotated[
+        str, typer.Option("--signature-prefix", help="What may stand before the signature.")
+    ] = "sha256=",
+    signature_encoding: Annotated[
+        SignatureEncoding, typer.Option("--signature-encoding", help="How the signature is written.")
+    ] = SignatureEncoding.HEX,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Receive webhooks into the journal, so that runs need not be asked about one by one."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def work() -> tuple[dict[str, Any], int]:
+        from batchrun.core.webhooks import Signing
+        from batchrun.flows import listen as flow
+
+        signing = Signing(signature_header, signature_prefix, signature_encoding.value)
+        where: list[str] = []
+
+        def told(address: str) -> None:
+            where.append(address)
+            screen.announce(f"Listening on {address}; Ctrl-C stops it.")
+
+        flow.listen(host, port, signing, journal, told)
+        return {"version": 1, "listened": where[0], "error": None}, 0
+
+    return answer(screen, "listen", work)
 
 
 def doctor(

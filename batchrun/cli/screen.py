@@ -40,6 +40,10 @@ class Screen:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
+    def announce(self, text: str) -> None:
+        """Tell what must be known even by --quiet, such as where something listens."""
+        print(text, file=sys.stderr, flush=True)
+
     def warn(self, text: str) -> None:
         """Tell what should be looked at, though the work goes on."""
         print(self._in(YELLOW, "Note: ") + text, file=sys.stderr, flush=True)

@@ -147,7 +147,7 @@ def retry_after(seen: Seen, now: datetime) -> float | None:
         return min(float(text), RETRY_AFTER_CAP)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
     return min(max((when - _their_clock(seen, now)).total_seconds(), 0.0), RETRY_AFTER_CAP)
@@ -157,7 +157,7 @@ def _their_clock(seen: Seen, now: datetime) -> datetime:
     # Their date is by their clock, so it is compared with the Date header of the same answer where there is one.
     try:
         stated = parsedate_to_datetime(seen.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return now
     return stated if stated.tzinfo else stated.replace(tzinfo=UTC)
 

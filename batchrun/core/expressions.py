@@ -6,22 +6,17 @@ the empty text. Decimal fractions written in an expression are Decimals too, so 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2 import TemplateError, Undefined, nodes
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from batchrun.core.cells import Fault, cut, damage_in, plain, shown
+from batchrun.core.cells import Fault, cut, damage_in, shown
+from batchrun.core.sandbox import LONGEST, MOST_BITS, environment
 from batchrun.model import Cell, Number, Unreadable
-
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
-LONGEST = 100_000
 
 
 class ExpressionError(ValueError):
@@ -77,6 +72,9 @@ class Expression:
             self._run = environment().compile_expression(text, undefined_to_none=False)
         except TemplateError as error:
             raise ExpressionError(f"the expression {cut(text)!r} cannot be understood: {error.message}") from None
+        except (RecursionError, SyntaxError):
+            raise ExpressionError(f"the expression {cut(text)!r} is nested too deeply") from None
+        _refuse_rounded_numbers(text)
         self.columns, self.names_all = _columns_in(tree)
         self.params = _params_in(tree)
 
@@ -93,20 +91,33 @@ class Expression:
             return Fault("expression-failed", f"the expression {cut(self.text)!r} fails here: {cut(said)}")
 
 
+def _refuse_rounded_numbers(text: str) -> None:
+    """Refuse a fraction whose digits Jinja2 would lose on the way, as it reads it as a float."""
+    for _, kind, written in environment().lex("{{(" + text + ")}}"):
+        if kind == "float" and Decimal(written) != Decimal(repr(float(written))):
+            raise ExpressionError(f'{cut(written)} has too many digits; write it as "{cut(written)}"|number')
+
+
 def _sendable(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float | Decimal):
+    if isinstance(value, int | float | Decimal):
         return _sendable_number(value)
     return _sendable_text(value) if isinstance(value, str) else _sendable_parts(value)
 
 
-def _sendable_number(value: float | Decimal) -> Any:
+def _sendable_number(value: int | float | Decimal) -> Any:
     if isinstance(value, float):
         return Fault("expression-failed", "the expression gives a number that is not exact; use the `number` filter")
-    return value if value.is_finite() else Fault("expression-failed", "the expression gives no finite number")
+    return Fault("expression-failed", "the expression gives a number that is too long") if _is_long(value) else value
+
+
+def _is_long(value: int | Decimal) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() > MOST_BITS
+    return not value.is_finite() or abs(value.adjusted()) > MOST_BITS
 
 
 def _sendable_text(value: str) -> Any:
@@ -122,63 +133,9 @@ def _sendable_parts(value: Any) -> Any:
     if isinstance(value, dict):
         members = {str(name): _sendable(member) for name, member in value.items()}
         return next((member for member in members.values() if isinstance(member, Fault)), members)
+    if isinstance(value, Undefined):
+        str(value)  # raises what is not defined
     return Fault("expression-failed", "the expression gives nothing that can be sent")
-
-
-def number(value: Any) -> Decimal:
-    """Filter: read a text such as `19.90` as an exact number."""
-    if isinstance(value, bool):
-        raise TypeError("TRUE/FALSE is not a number")
-    if isinstance(value, int | Decimal):
-        return Decimal(value)
-    text = str(value).strip()
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f'"{cut(text)}" is not a number')
-    return Decimal(text)
-
-
-def whole(value: Any) -> int:
-    """Filter: read a text as a whole number; refuse one that is not."""
-    exact = number(value)
-    if exact != exact.to_integral_value():
-        raise ValueError(f"{plain(exact)} is not a whole number")
-    return int(exact)
-
-
-def matches(value: Any, pattern: str) -> bool:
-    """Test: the whole text matches a regular expression."""
-    return re.fullmatch(pattern, str(value)) is not None
-
-
-class _ExactEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja2's sandbox, in which decimal fractions are Decimals."""
-
-    def _generate(self, source: nodes.Template, *args: Any, **options: Any) -> str:
-        for constant in list(source.find_all(nodes.Const)):
-            if isinstance(constant.value, float):
-                _make_exact(constant)
-        return super()._generate(source, *args, **options)
-
-
-def _make_exact(constant: nodes.Const) -> None:
-    # The node is turned into the call `number("0.2")` in place; repr gives the digits that were written.
-    text = plain(Decimal(repr(constant.value)))
-    call = nodes.Call(nodes.Name("number", "load"), [nodes.Const(text)], [], None, None, lineno=constant.lineno)
-    constant.__class__ = nodes.Call  # type: ignore[assignment]  # Jinja2's nodes know no replacement in place
-    constant.__dict__.update(call.__dict__)
-
-
-@cache
-def environment() -> ImmutableSandboxedEnvironment:
-    """Make the sandbox in which expressions are compiled."""
-    made = _ExactEnvironment(undefined=StrictUndefined, autoescape=False, extensions=())
-    made.globals.clear()
-    made.globals["number"] = number
-    for name in ("pprint", "tojson", "random", "xmlattr", "urlize", "filesizeformat", "wordwrap", "indent", "center"):
-        made.filters.pop(name, None)
-    made.filters.update(number=number, float=number, decimal=number, int=whole)
-    made.tests["matching"] = matches
-    return made
 
 
 def _columns_in(tree: nodes.Template) -> tuple[tuple[str, ...], bool]:

@@ -10,8 +10,9 @@ from itertools import groupby, islice
 import orjson
 
 from batchrun.core import cells
+from batchrun.core.cells import Fault, Reading
 from batchrun.core.mapping import cells_named, columns_named
-from batchrun.model import Problem, SheetInfo, SourceRow, Unreadable
+from batchrun.model import Cell, Number, Problem, SheetInfo, SourceRow, Unreadable
 
 
 def key_of(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...]:
@@ -20,15 +21,17 @@ def key_of(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...]:
 
 
 def key_problems(info: SheetInfo, row: SourceRow, columns: Sequence[int]) -> tuple[Problem, ...]:
-    """Give a problem for each part of the key that is empty or cannot be read."""
-    found = []
-    for column in columns:
-        cell = row.cells[column]
-        if isinstance(cell, Unreadable):
-            found.append(_problem(info, row, (column,), cell.code, cell.message))
-        elif not cells.shown(cell).strip():
-            found.append(_problem(info, row, (column,), "key-missing", "the key that names this row is empty"))
-    return tuple(found)
+    """Give a problem for each part of the key that is empty, damaged or cannot be read."""
+    found = ((column, _fault_of(row.cells[column])) for column in columns)
+    return tuple(_problem(info, row, (column,), *fault) for column, fault in found if fault is not None)
+
+
+def _fault_of(cell: Cell) -> Fault | None:
+    if not isinstance(cell, Unreadable) and not cells.shown(cell).strip():
+        return Fault("key-missing", "the key that names this row is empty")
+    # Dates and TRUE/FALSE name a row as well as any text; what was damaged on its way here names nothing.
+    read = cells.as_it_is(cell, Reading()) if isinstance(cell, str | Number | Unreadable) else cell
+    return read if isinstance(read, Fault) else None
 
 
 def repeated(info: SheetInfo, row: SourceRow, columns: Sequence[int], group: Sequence[int]) -> Problem:

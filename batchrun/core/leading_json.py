@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 from json.decoder import scanstring  # type: ignore[attr-defined]  # documented nowhere, there since 2.6
 from typing import Any
 
-_DECODER = json.JSONDecoder(parse_float=Decimal)
+# Beyond these a number is kept as the text that it is: an absurd one must not hide the run id after it.
+MOST_DIGITS = 400
+DEEPEST = 200
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
 _SPACE = " \t\r\n"
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if len(text) <= MOST_DIGITS else text
+
+
+def _fraction(text: str) -> Decimal | str:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return text
+    return value if abs(value.adjusted()) <= MOST_DIGITS else text
+
+
+_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_integer)
 
 
 def parse(body: bytes) -> Any:
     """Parse a whole JSON body with exact numbers; None where it is no JSON (or is JSON null)."""
     try:
-        return _DECODER.decode(body.decode("utf-8-sig"))
+        return _storable(_DECODER.decode(body.decode("utf-8-sig")))
     except (ValueError, RecursionError):
         return None
 
@@ -50,10 +69,22 @@ def _member(text: str, place: int) -> tuple[str, Any, int] | None:
         if text[place : place + 1] != ":":
             return None
         value, place = _DECODER.raw_decode(text, _skip(text, place + 1))
+        name, value = _storable(name), _storable(value)
     except (ValueError, RecursionError):
         return None
-    open_ended = isinstance(value, int | float | Decimal) or value is None
-    return None if open_ended and place >= len(text) else (name, value, place)
+    whole = place < len(text) or text[place - 1] in '"]}'
+    return (name, value, place) if whole else None
+
+
+def _storable(value: Any, room: int = DEEPEST) -> Any:
+    """Give what a journal can hold: no half of a surrogate pair (JavaScript cuts texts so), no bottomless nesting."""
+    if isinstance(value, str):
+        return _HALF_PAIR.sub("\ufffd", value)
+    if room == 0:
+        raise RecursionError
+    if isinstance(value, dict):
+        return {_storable(name): _storable(member, room - 1) for name, member in value.items()}
+    return [_storable(item, room - 1) for item in value] if isinstance(value, list) else value
 
 
 def _skip(text: str, place: int) -> int:

@@ -98,6 +98,11 @@ def event_of(status: str) -> Event:
     return event if event in API_EVENTS else Event.RUNNING
 
 
+def is_end(status: str) -> bool:
+    """Tell whether a status word is one of those that never change again."""
+    return status in {state.value for state in ENDED}
+
+
 def is_known(status: str) -> bool:
     """Tell whether a status word is one of the API's; `timeout` is the word of its documented 504."""
     return status == "timeout" or status in {event.value for event in API_EVENTS}

@@ -35,11 +35,15 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A row's payload data, and what is wrong with its cells; `bad` holds the targets that have no value."""
+    """A row's payload data, and what is wrong with its cells; `bad` holds the targets that have no value.
+
+    `laid` is the data as the targets lay it out, before the places of lists that nothing filled have closed up.
+    """
 
     data: dict[str, Any]
     problems: tuple[Problem, ...]
     bad: frozenset[Path]
+    laid: dict[str, Any]
 
 
 class RowMapper(NamedTuple):
@@ -74,10 +78,11 @@ def map_row(mapping: RowMapper, row: SourceRow) -> Mapped:
             data[field.path[0]] = value  # type: ignore[index]  # a flat target's only step is a name
         else:
             targets.place(data, field.path, value)
+    laid = data
     if not mapping.flat:
         data = targets.close_up(data)
     problems = tuple(_problem(mapping.info, row, field, fault) for field, fault in faulty)
-    return Mapped(data, problems, frozenset(field.path for field, _ in faulty))
+    return Mapped(data, problems, frozenset(field.path for field, _ in faulty), laid)
 
 
 def _problem(info: SheetInfo, row: SourceRow, field: Field, fault: Fault) -> Problem:

@@ -22,6 +22,10 @@ SENTENCES: Mapping[State, str] = {
 }
 
 
-def sentence(state: State, batch: str) -> str:
-    """Say what a state means for its row, and what to do next."""
-    return SENTENCES[state].format(batch=batch)
+NO_WEBHOOK = " What is asked stands in the dashboard: no webhook came (batchrun listen receives them)."
+
+
+def sentence(state: State, batch: str, *, told: bool = True) -> str:
+    """Say what a state means for its row, and what to do next; `told` is False where no webhook named the review."""
+    text = SENTENCES[state].format(batch=batch)
+    return text + NO_WEBHOOK if state is State.AWAITING_REVIEW and not told else text

@@ -15,15 +15,25 @@ from batchrun.core.spec import Procedure
 
 def to_json(value: Any, *, sort: bool = False) -> bytes:
     """Write JSON in which a Decimal stands exactly as it is, never with an exponent."""
-    return orjson.dumps(value, default=_exact, option=orjson.OPT_SORT_KEYS if sort else None)
+    option = orjson.OPT_SORT_KEYS if sort else None
+    try:
+        return orjson.dumps(value, default=_exact, option=option)
+    except orjson.JSONEncodeError:  # what orjson itself never writes: integers beyond 64 bits
+        return orjson.dumps(_with_long_integers(value), default=_exact, option=option)
 
 
 def _exact(value: Any) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(plain(value))
-    if isinstance(value, int):  # beyond 64 bits
-        return orjson.Fragment(str(value))
     raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _with_long_integers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_long_integers(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_long_integers(item) for item in value]
+    return Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def request_body(data: bytes, procedure: Procedure) -> bytes:

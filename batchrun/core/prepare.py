@@ -20,7 +20,7 @@ from batchrun.model import Problem, SheetInfo, SourceRow
 class Prepared:
     """A row that is ready to be journalled: `payload` is the JSON of `data`, None where the row is invalid.
 
-    `amounts` has one entry for each control total, None where the cell is empty or cannot be read.
+    `amounts` has one entry for each control total, zero where the cell is empty, None where it cannot be read.
     """
 
     row: SourceRow
@@ -76,24 +76,22 @@ def prepare(preparer: Preparer, row: SourceRow) -> Prepared | None:
 
 def _prepared(preparer: Preparer, row: SourceRow) -> Prepared:
     mapped = mapping.map_row(preparer.mapper, row)
-    problems = (
-        *keys.key_problems(preparer.info, row, preparer.key_columns),
-        *mapped.problems,
-        *validation.problems_of(preparer.schema, preparer.mapper, row, mapped),
-    )
+    of_key = keys.key_problems(preparer.info, row, preparer.key_columns)
+    of_data = (*mapped.problems, *validation.problems_of(preparer.schema, preparer.mapper, row, mapped))
+    problems = _one_a_cause(of_key, of_data)
     return Prepared(
         row=row,
         key=keys.key_of(row, preparer.key_columns),
         payload=None if problems else payloads.to_json(mapped.data),
-        problems=_one_a_cause(problems),
+        problems=problems,
         amounts=tuple(amount(row) for amount in preparer.amounts),
     )
 
 
-def _one_a_cause(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _one_a_cause(of_key: tuple[Problem, ...], of_data: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Keep one problem for each cause: a key's bad cell is told once, though it feeds the payload too."""
-    if len(problems) < 2:
-        return problems
+    told = {problem.cell: problem.code for problem in of_key}
+    problems = (*of_key, *(problem for problem in of_data if told.get(problem.cell, problem.code) == problem.code))
     return tuple({(problem.cell, problem.code): problem for problem in problems}.values())
 
 

@@ -42,9 +42,9 @@ def compile_schema(document: Any, name: str) -> Schema:
         raise BadSchema(
             f'{name}: "$schema" names {cut(repr(dialect))}, which is not known; 2020-12 is {DEFAULT_DIALECT}'
         )
-    _refuse_foreign_references(document, name)
-    _check_itself(document, dialect, name)
     try:
+        _refuse_foreign_references(document, name)
+        _check_itself(document, dialect, name)
         validator = jsonschema_rs.validator_for(
             {"$schema": DEFAULT_DIALECT, **document},
             validate_formats=True,
@@ -52,6 +52,8 @@ def compile_schema(document: Any, name: str) -> Schema:
             offline=True,
             pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
         )
+    except RecursionError:
+        raise BadSchema(f"{name}: the schema cannot be used: it is nested too deeply") from None
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise BadSchema(f"{name}: the schema cannot be used: {_short(error)}") from None
     return Schema(document, validator)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 from batchrun.core.targets import Path, Step
 
@@ -56,10 +58,20 @@ def resolve(root: Mapping[str, Any], reference: str) -> Mapping[str, Any] | None
     node: Any = root
     if not reference.startswith("#"):
         return None
-    for token in reference[1:].split("/")[1:]:
+    if reference[1:2] not in ("", "/"):
+        return _anchored(root, reference[1:])
+    for token in unquote(reference[1:]).split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
         node = node.get(name) if isinstance(node, Mapping) else _item(node, name)
     return node if isinstance(node, Mapping) else None
+
+
+def _anchored(node: Any, name: str) -> Mapping[str, Any] | None:
+    """Find the subschema that bears an anchor."""
+    if isinstance(node, Mapping) and name in (node.get("$anchor"), node.get("$dynamicAnchor")):
+        return node
+    children = node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+    return next((found for child in children if (found := _anchored(child, name)) is not None), None)
 
 
 def _item(node: Any, name: str) -> Any:
@@ -87,18 +99,31 @@ def _children(root: Mapping[str, Any], node: Any, step: Step) -> Iterator[Any]:
 
 
 def _child_items(part: Mapping[str, Any], step: int) -> Iterator[Any]:
-    prefix = part.get("prefixItems", [])
+    items = part.get("items")
+    # Before 2020-12 a list of schemas stood under `items`, and the rest under `additionalItems`.
+    prefix, rest = (
+        (items, part.get("additionalItems")) if isinstance(items, list) else (part.get("prefixItems", ()), items)
+    )
     if step < len(prefix):
         yield prefix[step]
-    elif isinstance(part.get("items"), Mapping):
-        yield part["items"]
+    elif isinstance(rest, Mapping):
+        yield rest
 
 
 def _child_properties(part: Mapping[str, Any], step: str) -> Iterator[Any]:
-    if step in part.get("properties", {}):
-        yield part["properties"][step]
+    named = [part["properties"][step]] if step in part.get("properties", {}) else []
+    matching = [child for pattern, child in part.get("patternProperties", {}).items() if _fits(pattern, step)]
+    if named or matching:
+        yield from (*named, *matching)
     elif isinstance(part.get("additionalProperties"), Mapping):
         yield part["additionalProperties"]
+
+
+def _fits(pattern: str, name: str) -> bool:
+    try:
+        return re.search(pattern, name) is not None
+    except re.error:  # a form that only other engines know
+        return False
 
 
 def _is_open(root: Mapping[str, Any], node: Any) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?", re.ASCII)
+_RANGE = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", re.ASCII)
 
 
 def parse_rows(text: str) -> tuple[range, ...]:
     """Give ranges of the sheet's own row numbers for `5-20,31`. Raise ValueError where it is not that."""
     found = []
-    for part in text.replace(" ", "").split(","):
+    for part in text.split(","):
         match = _RANGE.fullmatch(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first < 1 or last < first:

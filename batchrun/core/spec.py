@@ -31,6 +31,15 @@ def _rate(text: str) -> str:
     return text
 
 
+def _with_unit(kind: str, example: str) -> BeforeValidator:
+    def told(value: Any) -> Any:
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            raise ValueError(f"{value} is not a {kind}; write it with its {example}")  # noqa: TRY004  # pydantic's way
+        return value
+
+    return BeforeValidator(told, json_schema_input_type=str)
+
+
 def _duration(text: str) -> str:
     durations.parse_duration(text)
     return text
@@ -41,7 +50,7 @@ def _as_list(value: Any) -> Any:
 
 
 def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+    return format(Decimal(value), "f") if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
 
 
 def _null_as_word(value: Any) -> Any:
@@ -49,8 +58,8 @@ def _null_as_word(value: Any) -> Any:
 
 
 Blank = Literal["omit", "null", "error"] | None
-Rate = Annotated[str, AfterValidator(_rate)]
-Duration = Annotated[str, AfterValidator(_duration)]
+Rate = Annotated[str, AfterValidator(_rate), _with_unit("rate", "time, such as 5/s")]
+Duration = Annotated[str, AfterValidator(_duration), _with_unit("duration", "unit, such as 60s")]
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 
@@ -58,7 +67,7 @@ Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_
 class Part(BaseModel):
     """What every part of a spec shares: unknown keys are faults, and nothing is converted silently."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -139,6 +148,13 @@ class Source(Part):
     max_size: Annotated[str, Field(pattern=r"^\d+ ?(MB|GB)$")] | None = Field(
         None, description="How large an Excel file may be once unpacked; 300 MB by default."
     )
+
+    @field_validator("sheet", mode="before")
+    @classmethod
+    def _is_name_or_number(cls, sheet: Any) -> Any:
+        if isinstance(sheet, bool) or not isinstance(sheet, str | int | None):
+            raise ValueError("the sheet is a name or a number")  # noqa: TRY004  # pydantic's way
+        return sheet
 
     @property
     def max_bytes(self) -> int | None:
@@ -260,6 +276,13 @@ class JobSpec(Part):
     results: Results = Field(default_factory=Results)
     review: Review = Field(default_factory=Review)
     simulate: dict[str, Any] = Field(default_factory=dict, description="The simulator's knobs for this job.")
+
+    @field_validator("key")
+    @classmethod
+    def _names_a_row(cls, key: tuple[str, ...]) -> tuple[str, ...]:
+        if not key:
+            raise ValueError("the key is empty; name the column, or columns, that name a row")
+        return key
 
     @property
     def per_second(self) -> float:

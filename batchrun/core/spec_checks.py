@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -79,9 +81,7 @@ def target_faults(spec: JobSpec) -> Iterator[SpecFault]:
         except ValueError as error:
             yield SpecFault(("data", text), str(error))
             continue
-        if isinstance(path[0], int):
-            yield SpecFault(("data", text), "the payload is an object, so a target begins with a name")
-        elif path in paths:
+        if path in paths:
             yield SpecFault(("data", text), f'is the same target as "{paths[path]}"')
         else:
             paths[path] = text
@@ -98,6 +98,22 @@ def _option_faults(text: str, target: Target) -> Iterator[SpecFault]:
             yield SpecFault(
                 ("data", text, "timezone"), f'"{target.timezone}" is no time zone; write one as Europe/Berlin'
             )
+    if target.date_format is not None and not _names_a_day(target.date_format):
+        yield SpecFault(
+            ("data", text, "date_format"),
+            f'"{target.date_format}" is no form of dates with day, month and year; write one as %d/%m/%Y',
+        )
+
+
+def _names_a_day(date_format: str) -> bool:
+    """Tell whether a form of dates can be read, and holds day, month and year: nothing is guessed."""
+    day = datetime(2026, 10, 31)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn about forms without a year
+            return datetime.strptime(day.strftime(date_format), date_format).date() == day.date()
+    except (ValueError, re.error):
+        return False
 
 
 def column_faults(spec: JobSpec, header: Sequence[str]) -> Iterator[SpecFault]:

@@ -44,6 +44,9 @@ _MESSAGES = {
 }
 
 
+_NOTHING = object()
+
+
 def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFault]]:
     """Build the model, and give the faults that stand in its way.
 
@@ -54,25 +57,32 @@ def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFa
     data: Any = copy.deepcopy(dict(document))
     for _ in range(50):
         try:
-            return spec.JobSpec.model_validate(data), faults
+            return spec.JobSpec.model_validate(data), _causes(faults)
         except ValidationError as error:
             details = error.errors(include_url=False)
         faults += [fault for fault in map(_fault, details) if fault not in faults]
         taken_out = [_without(data, detail) for detail in details]
         if not any(taken_out):
             break
-    return None, [fault for fault in faults if not _follows(fault, faults)]
+    return None, _causes(faults)
+
+
+def _causes(faults: list[SpecFault]) -> list[SpecFault]:
+    return [fault for fault in faults if not _follows(fault, faults)]
 
 
 def _follows(fault: SpecFault, faults: list[SpecFault]) -> bool:
-    """Tell whether a key is called missing only because its faulty value was taken out."""
-    others = (other for other in faults if other is not fault)
-    return fault.message.endswith("is missing") and any(other.place == fault.place for other in others)
+    """Tell whether something is called missing or empty only because what was faulty there was taken out."""
+    if fault.message.endswith("with mode: sync only"):
+        return any(other.place == (*fault.place, "mode") for other in faults)
+    if not fault.message.endswith(("is missing", "is empty", "this has none")):
+        return False
+    return any(other.place[: len(fault.place)] == fault.place for other in faults if other is not fault)
 
 
 def _fault(detail: ErrorDetails) -> SpecFault:
     place = tuple(step for step in detail["loc"] if step != "[key]")
-    name = str(place[-1]) if place else "the job"
+    name = f"{place[-2]}[{place[-1]}]" if isinstance(place[-1], int) else str(place[-1])
     kind = detail["type"]
     if kind == "extra_forbidden":
         return SpecFault(place, f'unknown key "{name}"{did_you_mean(name, _known_keys(place[:-1]))}')
@@ -107,18 +117,11 @@ def _known_keys(place: Place) -> Iterator[str]:
 
 
 def _without(data: Any, detail: ErrorDetails) -> bool:
-    """Take what is faulty out of the data; False where nothing can be taken out."""
-    place = detail["loc"]
-    if detail["type"] == "missing" or not place:
-        return False
-    *way, last = (step for step in place if step != "[key]")
+    """Take what is faulty out of the data, a list as a whole; False where nothing can be taken out."""
+    *way, last = (step for step in detail["loc"] if step != "[key]")
     for step in way:
-        data = data[step] if _has(data, step) else None
-    if isinstance(data, dict) and last in data:
-        del data[last]
-        return True
-    return False
-
-
-def _has(data: Any, step: Step) -> bool:
-    return isinstance(data, dict) and step in data
+        if not isinstance(data[step], dict):
+            last = step
+            break
+        data = data[step]
+    return detail["type"] != "missing" and data.pop(last, _NOTHING) is not _NOTHING

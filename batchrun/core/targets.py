@@ -77,6 +77,21 @@ def close_up(value: Any) -> Any:
     return value
 
 
+def before_closing(root: Any, path: Path) -> Path:
+    """Give the target that a path in the closed-up data comes from: `lines[0]` may have been mapped as `lines[1]`."""
+    here, steps = root, list[Step]()
+    for step in path:
+        if isinstance(here, list):
+            filled = [place for place, item in enumerate(here) if item is not HOLE]
+            place = filled[int(step)]
+            steps.append(place)
+            here = here[place]
+        else:
+            steps.append(step)
+            here = here.get(step)
+    return tuple(steps)
+
+
 def clashes(paths: Iterable[Path]) -> list[tuple[Path, Path]]:
     """Give pairs of targets of which one lies inside the other, or that use a place both as list and as object."""
     known: dict[Path, tuple[type, Path]] = {}

@@ -49,16 +49,15 @@ class Dispatcher:
         self._last_run = last_run or INVENTED_RUN
         self._road = asyncio.Event()
         self._road.set()
+        self._tasks = asyncio.TaskGroup()
         self._probing: asyncio.Task[None] | None = None
         self.stopped: Stop | None = None
 
     async def run(self) -> Stop | None:
         """Send until nothing is left or something stops it; answers that are under way are always awaited."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._tasks:
             for runner in self._runners:
-                group.create_task(self._work(runner))
-        if self._probing is not None:
-            await self._probing
+                self._tasks.create_task(self._work(runner))
         return self.stopped
 
     def stop(self, stop: Stop) -> None:
@@ -67,6 +66,8 @@ class Dispatcher:
         self._gate.closed = True
         self._feed.close()
         self._road.set()
+        if self._probing is not None and self._probing is not asyncio.current_task():
+            self._probing.cancel()  # it may wait for a dead network, and its answer changes nothing now
 
     def begin_anew(self) -> None:
         """Forget old failures, as after the machine slept."""
@@ -80,11 +81,19 @@ class Dispatcher:
 
     async def _send_all(self, runner: Runner) -> None:
         while (row := await self._feed.next()) is not None:
-            await self._road.wait()
-            if not await self._gate.turn():
+            if not await self._turn():
                 self._feed.done()
                 return
             await self._send(row, runner)
+
+    async def _turn(self) -> bool:
+        """Wait for a turn that comes while the road is free; a row may have waited for it since before a probe."""
+        while True:
+            await self._road.wait()
+            if not await self._gate.turn():
+                return False
+            if self._road.is_set():
+                return True
 
     async def _send(self, row: Outgoing, runner: Runner) -> None:
         intent = await self._journal.intend(row.position, self._clock.now())
@@ -138,9 +147,16 @@ class Dispatcher:
         if self._probing is None and self.stopped is None:
             self._road.clear()
             self._watch.waiting(f"{DOUBTS_IN_A_ROW} rows in a row are in doubt; asking whether the API is back", 0.0)
-            self._probing = asyncio.ensure_future(self._probe())
+            self._probing = self._tasks.create_task(self._probe())
 
     async def _probe(self) -> None:
+        try:
+            await self._ask_whether_it_is_back()
+        finally:
+            self._probing = None
+            self._road.set()
+
+    async def _ask_whether_it_is_back(self) -> None:
         """Read the last run, or an invented one, until the API answers below 500 or time is up."""
         deadline = self._clock.monotonic() + PROBE_SECONDS
         while self.stopped is None:
@@ -154,5 +170,3 @@ class Dispatcher:
                 )
                 break
             await self._clock.sleep(PROBE_PAUSE)
-        self._probing = None
-        self._road.set()

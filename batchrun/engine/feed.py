@@ -32,13 +32,14 @@ class Feed:
     async def next(self) -> Outgoing | None:
         """Give the next row; `done` or `give_back` must follow."""
         while not self._closed:
+            changed = self._changed  # taken before the look, so that what changes during it wakes this worker
             row = self._due() or await self._fresh()
             if row is not None:
                 self._under_way += 1
                 return row
             if not self._back and not self._under_way:
                 break
-            await self._wait()
+            await self._wait(changed)
         return None
 
     def done(self) -> None:
@@ -73,10 +74,9 @@ class Feed:
             self._left = None if self._left is None else self._left - 1
             return self._page.pop()
 
-    async def _wait(self) -> None:
-        self._changed.clear()
+    async def _wait(self, changed: asyncio.Event) -> None:
         pause = max(0.0, self._back[0][0] - self._clock.monotonic()) if self._back else None
-        waiting = asyncio.ensure_future(self._changed.wait())
+        waiting = asyncio.ensure_future(changed.wait())
         sleeping = asyncio.ensure_future(self._clock.sleep(pause)) if pause is not None else None
         tasks = [task for task in (waiting, sleeping) if task is not None]
         try:
@@ -86,4 +86,6 @@ class Feed:
                 task.cancel()
 
     def _wake(self) -> None:
+        # Never cleared but replaced: a worker that begins to wait cannot take the signal from another.
         self._changed.set()
+        self._changed = asyncio.Event()

@@ -41,44 +41,56 @@ class Follower:
         self._clock = clock
         self._watch = watch
         self._due: list[_Due] = []
+        self._followed: set[int] = set()
         self._under_way = 0
         self._expecting = False
         self._ended = False
         self._changed = asyncio.Event()
         self.broken: Stop | None = None
+        self.first_reading = FIRST_READING
 
     def expect_more(self, expecting: bool) -> None:
         """Say whether runs may still be added."""
         self._expecting = expecting
-        self._changed.set()
+        self._wake()
 
     def add(self, run: OpenRun) -> None:
         """Follow one more run, unless it waits for a person."""
         if run.state is not State.AWAITING_REVIEW:
-            self._push(_Due(self._clock.monotonic() + FIRST_READING, run.position, run.run_id, run.state))
+            self._follow(run, self.first_reading)
+
+    def forget(self, position: int) -> None:
+        """Read a run no more: a webhook has told how it ended, or that it waits for a review."""
+        self._followed.discard(position)
+        self._wake()
 
     def end(self) -> None:
         """Stop following; what is open stays open."""
         self._ended = True
         self._gate.closed = True
-        self._changed.set()
+        self._wake()
 
     @property
     def left(self) -> int:
         """How many runs are still being followed."""
-        return len(self._due) + self._under_way
+        return len(self._followed)
 
     async def run(self) -> None:
         """Follow what is open in the journal, and what is added, to the end."""
         for run in await self._journal.open_runs():
-            self._push(_Due(self._clock.monotonic(), run.position, run.run_id, run.state))
+            self._follow(run, 0.0)
         async with asyncio.TaskGroup() as group:
             for runner in self._runners:
                 group.create_task(self._work(runner))
 
+    def _follow(self, run: OpenRun, after: float) -> None:
+        if run.position not in self._followed:
+            self._followed.add(run.position)
+            self._push(_Due(self._clock.monotonic() + after, run.position, run.run_id, run.state))
+
     def _push(self, due: _Due) -> None:
         heapq.heappush(self._due, due)
-        self._changed.set()
+        self._wake()
 
     async def _work(self, runner: Runner) -> None:
         try:
@@ -95,11 +107,13 @@ class Follower:
                 await self._read(due, runner)
             finally:
                 self._under_way -= 1
-                self._changed.set()
+                self._wake()
 
     async def _next(self) -> _Due | None:
         while not self._ended:
             now = self._clock.monotonic()
+            while self._due and self._due[0].position not in self._followed:
+                heapq.heappop(self._due)
             if self._due and self._due[0].at <= now:
                 self._under_way += 1
                 return heapq.heappop(self._due)
@@ -108,8 +122,12 @@ class Follower:
             await self._wait(self._due[0].at - now if self._due else None)
         return None
 
+    def _wake(self) -> None:
+        # Never cleared but replaced: a worker that begins to wait cannot take the signal from another.
+        self._changed.set()
+        self._changed = asyncio.Event()
+
     async def _wait(self, seconds: float | None) -> None:
-        self._changed.clear()
         changed = asyncio.ensure_future(self._changed.wait())
         slept = [asyncio.ensure_future(self._clock.sleep(seconds))] if seconds is not None else []
         try:
@@ -125,11 +143,14 @@ class Follower:
             self.broken = Stop("key-refused", reading.refused)
             self.end()
             return
-        state = await self._told(due, reading)
-        if state in ENDED or state is State.AWAITING_REVIEW:
-            return
         if reading.slow_down:
             self._gate.pace.slow_down(self._clock.monotonic(), LONGEST_PAUSE / 10)
+        elif reading.event is not None:
+            self._gate.pace.speed_up()
+        state = await self._told(due, reading)
+        if state in ENDED or state is State.AWAITING_REVIEW:
+            self._followed.discard(due.position)
+            return
         self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
 
     async def _told(self, due: _Due, reading: Reading) -> State:

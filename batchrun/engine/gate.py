@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+from math import inf
+
 from batchrun.core.pacing import Pace, Window
 from batchrun.engine.ports import Clock
 
 NAP = 0.25
+HELD_UP = 0.25
 
 
 class Gate:
     """Gives turns at a set rate.
 
     `turn` is taken before a row's intent is committed; `write` is awaited when the connection stands, so that slow
-    commits and handshakes cannot push two sends together.
+    commits and handshakes cannot push two sends together. A send that is held up there stands on an open connection,
+    which the server may close meanwhile; so turns that run ahead of the writes wait for them.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
         self.pace = Pace(per_second)
         self._at_write = Pace(per_second)
         self._window = Window(per_second)
+        self._no_turn_before = -inf
+        self._in_order = asyncio.Lock()
+        self._held = 0
         self._clock = clock
         self.closed = False
 
@@ -26,7 +34,7 @@ class Gate:
         """Wait for the next turn; False where the gate was closed meanwhile."""
         while not self.closed:
             now = self._clock.monotonic()
-            wait = self.pace.wait(now)
+            wait = max(self.pace.wait(now), self._no_turn_before - now)
             if wait <= 0:
                 self.pace.take(now)
                 return True
@@ -34,7 +42,19 @@ class Gate:
         return False
 
     async def write(self) -> None:
-        """Wait until one more send fits into the window, then count it."""
+        """Wait until one more send fits into the window, then count it; who came first goes first."""
+        now = self._clock.monotonic()
+        wait = self._at_write.wait(now) + self._held * self._at_write.interval
+        if wait > HELD_UP:
+            self._no_turn_before = now + wait + self._at_write.interval
+        self._held += 1
+        try:
+            async with self._in_order:
+                await self._fit()
+        finally:
+            self._held -= 1
+
+    async def _fit(self) -> None:
         while True:
             now = self._clock.monotonic()
             wait = max(self._window.wait(now), self._at_write.wait(now))

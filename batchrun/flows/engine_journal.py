@@ -9,6 +9,7 @@ from batchrun.core.answers import Verdict
 from batchrun.core.lifecycle import Event
 from batchrun.engine.ports import OpenRun, Outgoing, Recorded
 from batchrun.errors import Stopped
+from batchrun.io.journal_deliveries import Folded
 from batchrun.io.journal_steps import Stepped
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.model import State
@@ -31,6 +32,10 @@ class EngineJournal:
     @on_full.setter
     def on_full(self, told: Callable[[Stopped], None]) -> None:
         self._writer.on_full = told
+
+    async def fold(self, now: datetime) -> tuple[list[Folded], datetime | None]:
+        """Fold what webhooks have told, and give when a listener was last at work."""
+        return await self._writer.fold(now)
 
     async def asked_to_cancel(self) -> bool:
         """Tell whether somebody asked for the batch to be cancelled."""

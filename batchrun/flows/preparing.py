@@ -32,15 +32,13 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
-    selected = _selected(through)
-    for one in islice(selected, through.job.choice.limit):
+    for one in islice(_selected(through), through.job.choice.limit):
         through.rows += 1
         if one.key and all(one.key):
             through.keys.add(one.row.number, one.key)
         if through.rows % EVERY == 0:
             counting(through.rows)
         yield one
-    through.left_out += sum(1 for _ in selected) if through.job.choice.limit is not None else 0
     through.repeats = through.keys.repeats()
 
 
@@ -75,7 +73,7 @@ def refuse_no_rows(through: Pass) -> None:
     """Zero rows are an error: somebody meant some."""
     if through.rows == 0:
         what = through.job.preparer.info.row_address(through.job.preparer.info.header_row)
-        left = f"; {through.left_out:,} were left out by `where`, --rows or --limit" if through.left_out else ""
+        left = f"; {through.left_out:,} were left out by `where` or --rows" if through.left_out else ""
         raise BadInput(f"there are no rows below the header ({what}){left}")
 
 
@@ -83,7 +81,9 @@ def notes_of(through: Pass) -> list[str]:
     """Say what was done besides reading."""
     notes = list(through.job.source.notes())
     if through.left_out:
-        notes.append(f"{through.left_out:,} rows were left out by `where`, --rows or --limit.")
+        notes.append(f"{through.left_out:,} rows were left out by `where` or --rows.")
+    if through.job.choice.limit is not None:
+        notes.append(f"Only the first {through.rows:,} rows were taken (--limit).")
     if not spec_checks.key_is_in_payload(through.job.spec):
         notes.append(
             "The key is not part of what is sent, so a run that is in doubt can never be proved to belong to a row."

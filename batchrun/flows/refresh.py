@@ -15,7 +15,9 @@ from batchrun.flows import reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.folding import fold
 from batchrun.flows.loops import run_loop
+from batchrun.flows.offering import offers
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
@@ -29,8 +31,11 @@ READERS = 8
 
 def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
     """Read every open run once; works beside a process that sends, each step a compare-and-set."""
+    fold(journal, batch)
     with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
         refused = run_loop(_read_all(journal, batch, route))
+        for offer in run_loop(offers(journal, batch, route)):
+            teller.warn(offer)
     reporting.write(journal, batch.name, teller)
     if refused is not None:
         raise Stopped(

@@ -8,16 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from batchrun.core import latencies
+from batchrun.core import latencies, payloads
 from batchrun.core.cells import plain
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
 from batchrun.core.next_steps import sentence
 from batchrun.errors import NotFound
 from batchrun.flows.clock import SystemClock
+from batchrun.flows.folding import fold
 from batchrun.flows.outcome import totals_of
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_files, journal_rows
+from batchrun.io import journal_batches, journal_deliveries, journal_files, journal_rows
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_rows import RowRecord
@@ -33,6 +34,7 @@ def write(journal: Journal, name: str, teller: Teller, output: Path | None = Non
         batch = journal_batches.find(connection, name)
     if batch is None:
         raise NotFound(f"there is no batch {name}")
+    fold(journal, batch)
     wanted = output or Path(batch.workbook)
     path = _place(batch, wanted, teller)
     try:
@@ -92,24 +94,28 @@ def result_rows(journal: Journal, batch: Batch, states: Sequence[State] = ()) ->
     """Give a batch's rows as the workbook shows them, in the source's order."""
     places = [batch.sheet.header.index(column) for column in batch.settings["totals"]]
     with journal.reading() as connection:
+        requests = journal_deliveries.review_requests(connection, batch)
         for record in journal_rows.stream(connection, batch, states):
-            yield _result(record, batch, places)
+            yield _result(record, batch, places, requests.get(record.position))
 
 
 def source_rows(journal: Journal, batch: Batch, states: Sequence[State]) -> Iterator[ResultRow]:
     """Give some rows with the source's cells as they were, so that they can be an input again."""
     with journal.reading() as connection:
         for record in journal_rows.stream(connection, batch, states):
-            yield _result(record, batch, ())
+            yield _result(record, batch, (), None)
 
 
-def _result(record: RowRecord, batch: Batch, places: Sequence[int]) -> ResultRow:
+def _result(
+    record: RowRecord, batch: Batch, places: Sequence[int], request: tuple[str | None, Any] | None
+) -> ResultRow:
     output = record.output
+    title, data = request or (None, None)
     return ResultRow(
         number=record.number,
         cells=_with_amounts(record.cells, record.amounts, places),
         state=record.state,
-        next_step=sentence(record.state, batch.name),
+        next_step=sentence(record.state, batch.name, told=request is not None),
         run_id=record.run_id,
         output=output if isinstance(output, dict) else {} if output is None else {"value": output},
         error=record.error or "; ".join(problem.message for problem in record.problems) or None,
@@ -117,6 +123,8 @@ def _result(record: RowRecord, batch: Batch, places: Sequence[int]) -> ResultRow
         sent_at=record.sent_at,
         finished_at=record.finished_at,
         seconds=_seconds(record),
+        review_title=title if isinstance(title, str) else None,
+        review_data=None if data is None else payloads.to_json(data).decode(),
     )
 
 

@@ -22,7 +22,7 @@ from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.loops import run_loop
-from batchrun.flows.minding import mind
+from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps, system
@@ -156,11 +156,15 @@ class _Sending:
                 on_open=follower.add if self._following.follow else lambda _run: None,
                 limit=self._following.limit,
             )
-            return await self._both(journal, dispatcher, follower)
+            return await self._both(journal, dispatcher, follower, watch)
 
-    async def _both(self, journal: EngineJournal, dispatcher: Dispatcher, follower: Follower) -> Stop | None:
+    async def _both(
+        self, journal: EngineJournal, dispatcher: Dispatcher, follower: Follower, watch: Watch
+    ) -> Stop | None:
         loop = asyncio.get_running_loop()
         follower.expect_more(True)
+        minder = Minder(journal, self._clock, follower, watch, dispatcher.begin_anew)
+        await minder.look()
         sending = asyncio.ensure_future(dispatcher.run())
         reading = asyncio.ensure_future(follower.run()) if self._following.follow else None
 
@@ -181,7 +185,7 @@ class _Sending:
             follower.end()
 
         journal.on_full = lambda error: stop_both(Stop(error.code, error.message))
-        minder = asyncio.ensure_future(mind(journal, self._clock, stop_both, dispatcher.begin_anew))
+        minding = asyncio.ensure_future(minder.mind(stop_both))
         try:
             with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
                 stop = await _ended(sending, dispatcher)
@@ -189,7 +193,7 @@ class _Sending:
                 if reading is not None:
                     await self._follow_to_the_end(reading, follower, stop)
         finally:
-            minder.cancel()
+            minding.cancel()
         return self._reason(dispatcher.stopped, follower)
 
     async def _follow_to_the_end(self, reading: asyncio.Task[None], follower: Follower, stop: Stop | None) -> None:

@@ -10,6 +10,7 @@ from batchrun.errors import BadKey
 from batchrun.model import Environment
 
 SERVICE = "batchrun"
+WEBHOOK_SECRET = "RAPIDFOLIO_WEBHOOK_SECRET"  # noqa: S105  # the variable's name
 PREFIXES = {"sandbox": "rsk_sandbox_", "live": "rsk_live_"}
 
 
@@ -112,3 +113,13 @@ def store_key(environment: Environment, secret: str) -> str:
             f"this system has no key store that can be used; set {name} in the environment or in a .env file instead"
         ) from None
     return name
+
+
+def webhook_secret(folder: Path) -> str:
+    """Find the secret by which deliveries are signed; raise BadKey where there is none."""
+    for secret, _ in _candidates((WEBHOOK_SECRET,), folder / ".env"):
+        return secret
+    raise BadKey(
+        f"there is no webhook secret: set {WEBHOOK_SECRET} (it begins with whsec_) in the environment or in a .env "
+        "file; without it nobody could tell a true delivery from a false one, so nothing listens"
+    )

@@ -35,7 +35,7 @@ class Step(NamedTuple):
 
 
 class Stepped(NamedTuple):
-    """The row's state after a step; `moved` is False where another had moved the row first.
+    """The row's state before and after a step; `moved` is False where another had moved the row first.
 
     `known_run` says that the run id belongs to another row already.
     """
@@ -44,6 +44,7 @@ class Stepped(NamedTuple):
     state: State
     moved: bool = True
     known_run: bool = False
+    before: State = State.READY
 
 
 def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[Stepped]:
@@ -55,7 +56,7 @@ def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[S
         state, attempts = now[asked.position]
         step, known = _checked(connection, batch, asked, attempts, asked.position in taken)
         if not lifecycle.may(state, step.event):
-            done.append(Stepped(step.position, state, moved=False))
+            done.append(Stepped(step.position, state, moved=False, before=state))
             continue
         after = lifecycle.step(state, step.event)
         attempts += step.event is Event.INTENT
@@ -63,7 +64,7 @@ def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[S
             trail.append(_event(batch, step, state, after, attempts))
         changes.append(_change(batch, step, after, attempts))
         now[step.position] = (after, attempts)
-        done.append(Stepped(step.position, after, known_run=known))
+        done.append(Stepped(step.position, after, known_run=known, before=state))
     _write(connection, changes, trail)
     return done
 

@@ -128,3 +128,21 @@ run_ids = Table(
     Column("attempt", Integer, nullable=False),
     UniqueConstraint("origin", "run_id"),
 )
+
+# Every webhook delivery as it came, append-only but for the time at which it was folded into its row.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("delivery_id", String, nullable=False, unique=True),
+    Column("received_at", String, nullable=False),
+    Column("created_at", String),
+    Column("event", String, nullable=False),
+    Column("run_id", String),
+    Column("procedure_id", String),
+    Column("environment", String),
+    Column("body", LargeBinary, nullable=False),
+    Column("folded_at", String),
+    Index("deliveries_to_fold", "folded_at", "run_id"),
+    Index("deliveries_by_run", "run_id"),
+)

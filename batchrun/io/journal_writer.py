@@ -12,9 +12,10 @@ from batchrun.core import payloads
 from batchrun.core.answers import Verdict
 from batchrun.core.lifecycle import Event
 from batchrun.errors import Stopped
-from batchrun.io import journal_steps
+from batchrun.io import journal_deliveries, journal_steps
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_deliveries import Folded
 from batchrun.io.journal_steps import Step, Stepped
 from batchrun.model import State
 
@@ -122,6 +123,19 @@ class JournalWriter:
     def _commit(self, steps: Sequence[Step]) -> list[Stepped]:
         with self._journal.writing() as connection:
             return journal_steps.apply(connection, self._batch, steps)
+
+    async def fold(self, now: datetime) -> tuple[list[Folded], datetime | None]:
+        """Fold what webhooks have told, and give when a listener was last at work."""
+        return await self._in_thread(lambda: self._fold(now))
+
+    def _fold(self, now: datetime) -> tuple[list[Folded], datetime | None]:
+        with self._journal.reading() as connection:
+            waiting = journal_deliveries.anything_to_fold(connection, self._batch)
+            listening = journal_deliveries.listening_since(connection)
+        if not waiting:
+            return [], listening
+        with self._journal.writing() as connection:
+            return journal_deliveries.fold(connection, self._batch, now), listening
 
     async def asked_to_cancel(self) -> bool:
         """Tell whether somebody asked, from another process, for the batch to be cancelled."""

@@ -74,8 +74,9 @@ def schema_from(content: bytes, name: str) -> Schema:
         document: Any = json.loads(content.decode("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_no_repeats)
     except json.JSONDecodeError as error:
         raise BadSchema(f"{name}:{error.lineno}: this is no JSON: {error.msg}") from None
-    except (ValueError, RecursionError) as error:
-        raise BadSchema(f"{name}: this is no JSON: {error}") from None
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        said = "a number in it is absurdly large" if isinstance(error, ArithmeticError) else str(error)
+        raise BadSchema(f"{name}: this is no JSON: {said}") from None
     return compile_schema(document, name)
 
 

@@ -16,9 +16,12 @@ import yaml
 
 Place = tuple[str | int, ...]
 DEEPEST = 40
+MOST_DIGITS = 400
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FRACTION = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+]?[0-9]+)?")
+_EXPONENT = re.compile(r"[eE][-+]?0*([0-9]+)")
+_YAML_TAG = "tag:yaml.org,2002:"
 _WORDS: Mapping[str, Any] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -46,36 +49,39 @@ def load(text: str) -> Document:
     """Read one YAML document; faults are collected, not raised."""
     document = Document()
     try:
-        _compose(text, document)
+        document.faults += _refused(text)
+        node = None if document.faults else yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        document.faults.append(_syntax(error))
-    except RecursionError:
-        document.faults.append((1, "the nesting is too deep"))
+        document.faults.append(_syntax(error, text))
+    else:
+        document.data = None if node is None else _value(node, (), document)
     return document
 
 
-def _compose(text: str, document: Document) -> None:
-    loader = yaml.SafeLoader(text)
-    try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                document.faults.append((line, "aliases (*) are not read; write the value out"))
-        if document.faults:
-            return
-        node = loader.get_single_node()
-        if node is not None:
-            document.data = _value(node, (), document)
-    finally:
-        loader.dispose()
+def _refused(text: str) -> list[tuple[int, str]]:
+    """Find what is refused before any of it is built: aliases, tags and deep nesting."""
+    faults = []
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        tag = getattr(event, "tag", None)
+        if isinstance(event, yaml.AliasEvent):
+            faults.append((line, "aliases (*) are not read; write the value out"))
+        elif tag is not None:
+            faults.append((line, f'tags such as "{tag.replace(_YAML_TAG, "!!")}" are not read'))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return [*faults, (line, "the nesting is too deep")]
+    return faults
 
 
-def _syntax(error: yaml.YAMLError) -> tuple[int, str]:
+def _syntax(error: yaml.YAMLError, text: str) -> tuple[int, str]:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
         return (mark.line + 1 if mark else 1), f"this is no YAML: {said}{_hint(said)}"
-    return 1, f"this is no YAML: {str(error).splitlines()[0]}"
+    line = text.count("\n", 0, error.position) + 1 if isinstance(error, yaml.reader.ReaderError) else 1
+    return line, f"this is no YAML: {str(error).splitlines()[0]}"
 
 
 def _hint(said: str) -> str:
@@ -86,18 +92,16 @@ def _hint(said: str) -> str:
 
 def _value(node: yaml.Node, place: Place, document: Document) -> Any:
     document.lines.setdefault(place, node.start_mark.line + 1)
-    if len(place) > DEEPEST:
-        document.faults.append((node.start_mark.line + 1, "the nesting is too deep"))
-        return None
-    if node.tag.startswith("!") or (not node.tag.startswith("tag:yaml.org,2002:")):
-        document.faults.append((node.start_mark.line + 1, f'tags such as "{node.tag}" are not read'))
-        return None
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, place, document)
     if isinstance(node, yaml.SequenceNode):
         return [_value(child, (*place, index), document) for index, child in enumerate(node.value)]
     assert isinstance(node, yaml.ScalarNode)  # noqa: S101  # the third and last kind of node
-    return _scalar(node)
+    try:
+        return _scalar(node)
+    except ValueError as error:
+        document.faults.append((node.start_mark.line + 1, str(error)))
+        return None
 
 
 def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[str, Any]:
@@ -107,7 +111,7 @@ def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[s
         if not isinstance(key_node, yaml.ScalarNode):
             document.faults.append((line, "a key must be a word"))
             continue
-        key = key_node.value
+        key = key_node.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         if key == "<<" and key_node.style is None:
             document.faults.append((line, "merge keys (<<) are not read; write the keys out"))
         elif key in made:
@@ -120,11 +124,22 @@ def _mapping(node: yaml.MappingNode, place: Place, document: Document) -> dict[s
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
-    text = node.value
+    text = _whole(node.value)
     if node.style is not None:  # quoted, or a block
         return text
     if text in _WORDS:
         return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return Decimal(text) if _FRACTION.fullmatch(text) else text
+    is_integer = _INTEGER.fullmatch(text) is not None
+    if not is_integer and not _FRACTION.fullmatch(text):
+        return text
+    if len(text) > MOST_DIGITS or ((match := _EXPONENT.search(text)) and len(match[1]) > 2):
+        raise ValueError("this number is too long; put it in quotes if it is text")
+    return int(text) if is_integer else Decimal(text)
+
+
+def _whole(text: str) -> str:
+    """Join the surrogate pairs that JSON's escapes write (`\\ud83d\\ude00`); half of a pair is no text."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ValueError("this text holds half of a character (a lone surrogate)") from None
