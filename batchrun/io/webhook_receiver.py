@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from batchrun.core.webhooks import Delivery, Signing, is_genuine, parse_delivery
 from batchrun.errors import BadCommandLine, BatchrunError
+from batchrun.io import system
 
 LONGEST = 1 << 20
 PATH = "/webhooks/rapidfolio"
@@ -86,7 +87,21 @@ def _told(status: int, message: str) -> Response:
 
 def serve(app: Starlette, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM; what is being received is kept first."""
-    import uvicorn
+    from uvicorn import Config, Server
 
-    config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="on", timeout_graceful_shutdown=10)
-    uvicorn.Server(config).run(sockets=[listener])
+    class CleanServer(Server):
+        """Uvicorn's own handling raises the signal again at the end; a stop that was asked for is no failure."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            def leave() -> None:
+                self.should_exit = True
+
+            def leave_at_once() -> None:
+                self.should_exit = self.force_exit = True
+
+            with system.on_interrupt(leave, leave_at_once):
+                yield
+
+    config = Config(app, access_log=False, log_level="error", lifespan="on", timeout_graceful_shutdown=10)
+    CleanServer(config).run(sockets=[listener])
