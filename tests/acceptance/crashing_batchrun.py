@@ -1,0 +1,195 @@
+"""batchrun with doors that count what passes them, and that end the process at the n-th: a power cut to order.
+
+As a script it reads commands, one JSON object a line, runs each in a child of its own and answers with its exit code,
+so that Python and the libraries are loaded once and not a hundred times:
+`{"crash_at": 7, "words": ["resume", "last"], "folder": "/somewhere", "environment": {...}}`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+CRASHED = 137
+TRACED = {
+    "http11.send_request_headers.started": "the first byte is about to leave",
+    "http11.send_request_body.complete": "the last byte has left",
+    "http11.receive_response_headers.complete": "the answer's header is here",
+}
+
+
+@dataclass(frozen=True)
+class Crash:
+    """How a command ended: at the point `at`, or by itself with `at` empty."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def at(self) -> str:
+        """Give the name of the point at which the process ended."""
+        return self.stderr.rsplit("CRASHED AT: ", 1)[1].strip() if self.code == CRASHED else ""
+
+
+class Crasher:
+    """The script as a process, fed with commands."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(self, words: list[str], folder: Path, environment: Mapping[str, str], crash_at: int | None = None) -> Crash:
+        """Run one command, ending it at its n-th point."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = {"crash_at": crash_at, "words": words, "folder": str(folder), "environment": dict(environment)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return Crash(answer["code"], answer["stdout"], answer["stderr"])
+
+
+@contextmanager
+def a_crasher(environment: Mapping[str, str] = os.environ) -> Iterator[Crasher]:
+    """Start the script; it ends with its standard input."""
+    with subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**environment, "PYTHONWARNINGS": "error"},
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        yield Crasher(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(30) == 0
+
+
+class Points:
+    """Counts the points that are passed, and ends the process at the n-th."""
+
+    def __init__(self) -> None:
+        self.crash_at: int | None = None
+        self.passed = 0
+
+    def __call__(self, name: str) -> None:
+        self.passed += 1
+        if self.passed == self.crash_at:
+            sys.stdout.flush()
+            print(f"CRASHED AT: {name}", file=sys.stderr, flush=True)
+            os._exit(CRASHED)
+
+
+def wrap_the_doors(point: Points) -> None:
+    """Put points before and after all that leaves a trace: commits, requests, answers, the workbook."""
+    from batchrun.io import runner_api
+    from batchrun.io.journal import Journal
+
+    methods: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
+    writing, start, trace, replace = (
+        Journal.writing,
+        runner_api.RunnerApi.start,
+        runner_api._Progress.trace,
+        Path.replace,
+    )
+
+    @contextmanager
+    def counted_writing(journal: Any) -> Iterator[Any]:
+        with writing(journal) as connection:
+            yield connection
+            point("before a commit")
+        point("after a commit")
+
+    async def counted_start(api: Any, body: bytes, before_write: Any) -> Any:
+        point("before a request")
+        seen = await start(api, body, before_write)
+        point("after an answer")
+        return seen
+
+    async def counted_trace(progress: Any, name: str, info: dict[str, Any]) -> None:
+        await trace(progress, name, info)
+        if "request" in info:
+            methods[progress] = info["request"].method
+        if name in TRACED and methods.get(progress) == b"POST":
+            point(TRACED[name])
+
+    def counted_replace(path: Path, target: Path) -> Path:
+        counts = path.name.startswith(".batchrun-")
+        if counts:
+            point("before the workbook is replaced")
+        done = replace(path, target)
+        if counts:
+            point("after the workbook was replaced")
+        return done
+
+    setattr(Journal, "writing", counted_writing)  # noqa: B010
+    setattr(runner_api.RunnerApi, "start", counted_start)  # noqa: B010
+    setattr(runner_api._Progress, "trace", counted_trace)  # noqa: B010
+    setattr(Path, "replace", counted_replace)  # noqa: B010
+
+
+def _run(order: dict[str, Any], point: Points) -> None:
+    from batchrun.cli.main import main
+
+    os.chdir(order["folder"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    point.crash_at = order["crash_at"]
+    code: object = 0
+    try:
+        main(order["words"])
+    except SystemExit as ended:
+        code = ended.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(code) if isinstance(code, int) else 1)
+
+
+def _in_a_child(order: dict[str, Any], point: Points) -> dict[str, Any]:
+    places = [Path(order["folder"]) / name for name in (".stdout", ".stderr")]
+    child = os.fork()
+    if child == 0:
+        for number, place in enumerate(places, 1):
+            os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        try:
+            _run(order, point)
+        finally:
+            import traceback
+
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(70)
+    _, status = os.waitpid(child, 0)
+    stdout, stderr = (place.read_text(encoding="utf-8") for place in places)
+    return {"code": os.waitstatus_to_exitcode(status), "stdout": stdout, "stderr": stderr}
+
+
+LOADED = (  # once, for every child
+    *("openpyxl", "pandas", "anyio._backends._asyncio", "keyring", "jsonschema_rs", "batchrun.cli.main"),
+    *(f"batchrun.flows.{name}" for name in ("cancel", "report", "resolve", "retry", "run", "status")),
+    *(f"batchrun.io.{name}" for name in ("csv_source", "doubts_sheet", "workbook", "workbook_body")),
+)
+
+
+def _serve() -> None:
+    for name in LOADED:
+        importlib.import_module(name)
+    point = Points()
+    wrap_the_doors(point)
+    for line in sys.stdin:
+        print(json.dumps(_in_a_child(json.loads(line), point)), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,127 @@
+"""`cancel`: another process stops within a second, the open runs are cancelled, and the rest can be sent after all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from finance_desk import PATIENCE, Outcome, in_the_background, invoices, until
+from ledger_server import LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
+
+
+def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
+    """Write an async job and its sheet."""
+    desk.job(in_the_background)
+    desk.sheet(invoices(rows))
+
+
+@pytest.mark.parametrize("rate", ["10/s", "30/min"])
+def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_its_runs(
+    tmp_path: Path, rate: str
+) -> None:
+    with at_a_ledger(tmp_path, run_seconds=60, review=lambda data: int(data["invoiceNumber"]) == 2) as desk:
+        sandbox_jobs(desk, 200)
+        sender = desk.started("run", "payouts.yaml", "--rate", rate, "--json")
+        until(lambda: len(desk.server.runs), lambda count: count >= 3)
+        for run in desk.server.runs.values():
+            run.created -= 61 if not run.reviewed else 0  # it comes to its review at once
+        until(lambda: desk.row("00002").state, lambda state: state == "awaiting_review")
+        canceller = desk.started("cancel", "last", "--json")
+        asked = until(lambda: desk.ask_journal("SELECT cancel_asked_at FROM batches")[0][0] or not _alive(sender), bool)
+        began = time.monotonic()
+        stdout, stderr = sender.communicate(timeout=PATIENCE)
+        took, last = time.monotonic() - began, max(start.at for start in desk.server.starts)
+        assert asked
+        assert last - began < 1.2, "it went on sending"
+        assert took < 6, "it went on following"
+        stopped = Outcome(sender.returncode, stdout, stderr).ended(3)
+        assert "cancelled" in stopped.document["stopped"]
+
+        done = Outcome(0, *canceller.communicate(timeout=PATIENCE))
+        assert canceller.returncode == 3, done.stderr
+        sent = len(desk.server.runs)
+        assert desk.states() == {"cancelled": sent - 1, "awaiting_review": 1, "ready": 200 - sent}
+        assert len(desk.server.cancelled) == sent - 1
+        assert "1 runs wait for a review" in done.words
+        assert "rows 3" in done.words
+        assert done.document["stopped"].startswith("cancelled by")
+        assert not (tmp_path / "results-2.xlsx").exists(), "sender and canceller wrote a workbook each"
+        workbook_agrees(desk, done)
+        ledger_of(desk).holds()
+
+
+def _alive(process: object) -> bool:
+    return process.poll() is None  # type: ignore[attr-defined]
+
+
+def test_what_was_cancelled_is_sent_after_all_when_it_is_resumed(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path, run_seconds=0.1) as desk:
+        sandbox_jobs(desk, 30)
+        sender = desk.started("run", "payouts.yaml", "--rate", "5/s", "--json")
+        until(lambda: len(desk.server.runs), lambda count: count >= 3)
+        desk.json("cancel").ended(3)
+        sender.communicate(timeout=PATIENCE)
+        assert sender.returncode == 3
+        assert 0 < desk.states()["ready"] < 30
+        desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.rate', 'unlimited')")
+        resumed = desk.json("resume")
+        assert resumed.code == (1 if "cancelled" in desk.states() else 0)
+        assert ledger_of(desk).holds().accepted == 30
+        workbook_agrees(desk, resumed)
+
+
+def test_a_cancellation_that_nobody_came_to_hear_does_not_stop_the_next_resume(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path) as desk:
+        desk.sheet(invoices(30))
+        desk.run("--no-wait", key="rsk_sandbox_CANARYexpired").ended(3)
+        desk.tell_journal("UPDATE batches SET cancel_asked_at = '2026-10-01T00:00:00.000000Z'")
+        desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.rate', '20/s')")
+        desk.json("resume").ended(0)
+        assert desk.states() == {"completed": 30}
+
+
+def test_cancel_with_a_bad_key_says_so_after_as_many_requests_as_are_in_flight(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path, run_seconds=60) as desk:
+        sandbox_jobs(desk, 40)
+        desk.run("--no-wait").ended(4)
+        before, began = len(desk.server.requests), time.monotonic()
+        refused = desk.json("cancel", key="rsk_sandbox_CANARYexpired")
+        assert time.monotonic() - began < 5
+        assert len(desk.server.requests) - before <= 2 * 8
+        refused.ended(3)
+        assert "401" in refused.words
+        assert desk.states() == {"running": 40}
+
+
+def test_open_runs_are_cancelled_at_once_however_slowly_the_job_sends(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path, run_seconds=60) as desk:
+        sandbox_jobs(desk, 6)
+        desk.run("--no-wait").ended(4)
+        desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.rate', '6/min')")
+        began = time.monotonic()
+        desk.json("cancel").ended(1)
+        assert time.monotonic() - began < 10
+        assert desk.states() == {"cancelled": 6}
+
+
+def test_cancel_of_a_killed_sender_doubts_what_was_under_way(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path, never_answer=lambda data: int(data["invoiceNumber"]) > 4) as desk:
+        desk.sheet(invoices(20))
+        sender = desk.started("run", "payouts.yaml", "--json")
+        until(lambda: len(desk.server.runs), lambda count: count == 12)
+        sender.kill()
+        sender.communicate(timeout=PATIENCE)
+        done = desk.json("cancel").ended(3)
+        assert desk.states() == {"completed": 4, "in_doubt": 8, "ready": 8}
+        assert len(ledger_of(desk).holds().unknown) == 8
+        workbook_agrees(desk, done)
+
+
+def test_a_batch_that_ended_has_nothing_to_cancel(tmp_path: Path) -> None:
+    with at_a_ledger(tmp_path) as desk:
+        desk.sheet(invoices(3))
+        desk.run().ended(0)
+        before = len(desk.server.requests)
+        assert desk.json("cancel", key="").ended(0).document["counts"] == {"completed": 3}
+        assert len(desk.server.requests) == before

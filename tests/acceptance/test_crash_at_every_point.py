@@ -1,0 +1,119 @@
+"""The process ends at its first point, its second, its third …: at every one no row is lost and none goes twice."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crashing_batchrun import CRASHED, Crash, Crasher, a_crasher
+from finance_desk import Outcome, in_the_background, invoices
+from ledger_server import Fault, LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
+
+ROWS = invoices(4)
+KEYS = [row["Invoice No"] for row in ROWS]
+MOST_POINTS = 300
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the crasher forks")
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    with a_crasher() as one:
+        yield one
+
+
+class CrashDesk(LedgerDesk):
+    """A desk whose commands run in the crasher's children."""
+
+    crasher: Crasher
+
+    def crash(self, crash_at: int | None, *words: str) -> Crash:
+        """Run a command up to its n-th point."""
+        line = [*words, "--json", *(["--base-url", self.server.origin] if words[0] == "run" else [])]
+        return self.crasher.run(line, self.folder, self.environment, crash_at)
+
+    def command(self, *words: str | Path, key: str | None = None, complete: bool = True, **more: Any) -> Outcome:
+        """Run a command to its end."""
+        done = self.crash(None, *(str(word) for word in words if word != "--json"))
+        return Outcome(done.code, done.stdout, done.stderr)
+
+
+def faults(key: str, attempt: int) -> Fault | None:
+    """Lose one answer and slow one row down."""
+    return {("00002", 1): Fault.HANG_UP, ("00004", 1): Fault.SLOW_DOWN_429}.get((key, attempt))
+
+
+@contextmanager
+def at_a_crash_desk(folder: Path, crasher: Crasher, mode: str) -> Iterator[CrashDesk]:
+    """Give a desk of four rows, of which one loses its answer and another is asked to come again."""
+    folder.mkdir()
+    with at_a_ledger(folder, desk=CrashDesk) as desk:
+        assert isinstance(desk, CrashDesk)
+        desk.crasher = crasher
+        desk.server.plan = faults
+        desk.job(in_the_background if mode == "async" else str)
+        desk.sheet(ROWS)
+        yield desk
+
+
+RUN = ("run", "payouts.yaml", "--concurrency", "2", "--rate", "unlimited", "--no-wait")
+
+
+@pytest.mark.parametrize(
+    ("mode", "stride"),
+    [
+        pytest.param("sync", 7, id="sync, every seventh"),
+        pytest.param("sync", 1, id="sync, every one", marks=pytest.mark.slow),
+        pytest.param("async", 1, id="async, every one", marks=pytest.mark.slow),
+    ],
+)
+def test_at_every_point_of_a_run_and_of_its_resume_nothing_is_lost_or_twice(
+    tmp_path: Path, crasher: Crasher, mode: str, stride: int
+) -> None:
+    passed: Counter[str] = Counter()
+    for number in count(1, stride):
+        assert number < MOST_POINTS
+        with at_a_crash_desk(tmp_path / str(number), crasher, mode) as desk:
+            first = desk.crash(number, *RUN)
+            if first.code != CRASHED:
+                break
+            passed[first.at] += 1
+            ledger_of(desk).holds()
+            if desk.has_batch():
+                again = desk.crash(number % 17 + 1, "resume", "last")
+                passed[f"resume: {again.at}"] += 1
+                ledger_of(desk).holds()
+            _to_the_end(desk)
+    assert first.code in (1, 4), first.stderr
+    seen = {name.removeprefix("resume: ") for name in passed} - {""}
+    assert seen >= POINTS if stride == 1 else len(seen) >= 5, passed
+
+
+POINTS = {
+    *("before a commit", "after a commit", "before a request", "the first byte is about to leave"),
+    *("the last byte has left", "the answer's header is here", "after an answer"),
+    *("before the workbook is replaced", "after the workbook was replaced"),
+}
+
+
+def _to_the_end(desk: CrashDesk) -> None:
+    """Resume without a crash, then settle what is in doubt as the server knows it: every row has its one run."""
+    resumed = desk.json(*RUN[:1], *RUN[2:-1], "--or-resume", batch=RUN[1])
+    assert resumed.code in (0, 1), resumed.stderr
+    assert set(desk.states()) <= {"completed", "in_doubt"}
+    ledger_of(desk).holds()
+    workbook_agrees(desk, resumed)
+    while desk.settle_by_ledger():  # a row that goes out only now may lose its answer now
+        resumed = desk.json("resume")
+        workbook_agrees(desk, resumed)
+    resumed.ended(0)
+    ledger = ledger_of(desk).holds()
+    assert (ledger.accepted, ledger.unknown) == (4, [])
+    assert sorted(desk.server.sent("invoiceNumber")) == KEYS
+    assert desk.states() == {"completed": 4}

@@ -1,0 +1,12 @@
+"""One plain sentence for each state."""
+
+from __future__ import annotations
+
+from batchrun.core.next_steps import SENTENCES, sentence
+from batchrun.model import State
+
+
+def test_every_state_has_one_plain_sentence() -> None:
+    assert set(SENTENCES) == set(State)
+    assert "batchrun resume last" in sentence(State.READY, "last")
+    assert all("{" not in sentence(state, "b") for state in State)

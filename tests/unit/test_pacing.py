@@ -1,0 +1,148 @@
+"""How fast to send: steady, without catching up, halved by a 429 and won back."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from batchrun.core.pacing import BURST_SECONDS, SLOWEST_SHARE, Pace, RetryBudget, Window, backoff
+
+
+def sends(pace: Pace, start: float, count: int) -> list[float]:
+    """Send as soon as the pace allows, by a perfect clock."""
+    times, now = [], start
+    for _ in range(count):
+        now += pace.wait(now)
+        pace.take(now)
+        times.append(now)
+    return times
+
+
+@pytest.mark.parametrize("per_second", [0.5, 1.0, 2.5, 5.0, 300 / 60, 1000 / 3600, 50.0, 200.0])
+def test_with_a_perfect_clock_at_least_97_percent_of_the_rate_is_used(per_second: float) -> None:
+    times = sends(Pace(per_second), 0.0, 200)
+    assert 0.97 * per_second <= 199 / (times[-1] - times[0]) <= per_second
+
+
+def test_the_first_send_is_no_burst() -> None:
+    times = sends(Pace(1000.0), 50.0, 3)
+    assert times[0] == 50.0
+    assert times[1] - times[0] == pytest.approx(0.001, rel=0.01)
+
+
+@pytest.mark.parametrize("per_second", [5.0, 100.0, 1000.0])
+def test_a_stall_is_not_caught_up(per_second: float) -> None:
+    pace = Pace(per_second)
+    sends(pace, 0.0, 10)
+    at_once = 0
+    while pace.wait(1000.0) <= 0:
+        pace.take(1000.0)
+        at_once += 1
+    assert at_once <= BURST_SECONDS * per_second + 1
+
+
+def test_an_unlimited_rate_never_waits() -> None:
+    pace = Pace(inf)
+    assert sends(pace, 3.0, 50) == [3.0] * 50
+    assert pace.interval == 0.0
+    assert not pace.is_slowed
+
+
+def test_429_pauses_and_then_halves_the_pace() -> None:
+    pace = Pace(10.0)
+    sends(pace, 0.0, 3)
+    pace.slow_down(1.0, 7.0)
+    assert pace.wait(1.0) == 7.0
+    assert pace.is_slowed
+    times = sends(pace, 8.0, 6)
+    assert times[5] - times[1] == pytest.approx(4 * 2 * 0.1, rel=0.01)
+
+
+def test_a_volley_of_429s_halves_once_and_the_longest_pause_holds() -> None:
+    pace = Pace(10.0)
+    for pause in (1.0, 5.0, 2.0):
+        pace.slow_down(0.0, pause)
+    assert pace.interval == pytest.approx(0.2, rel=0.01)
+    assert pace.wait(0.0) == 5.0
+
+
+def test_the_pace_never_falls_below_a_sixty_fourth() -> None:
+    pace = Pace(64.0)
+    for number in range(20):
+        pace.slow_down(float(number), 0.0)
+    assert pace.interval == pytest.approx(1.0 / (64.0 * SLOWEST_SHARE), rel=0.01)
+
+
+def test_the_pace_recovers_by_quiet_answers() -> None:
+    pace = Pace(10.0)
+    pace.slow_down(0.0, 0.0)
+    slow = pace.interval
+    for _ in range(24):
+        pace.speed_up()
+    assert pace.is_slowed
+    assert pace.interval < slow
+    for _ in range(5):
+        pace.speed_up()
+    assert not pace.is_slowed
+    assert pace.interval == Pace(10.0).interval
+
+
+def test_an_unlimited_pace_is_halved_from_what_it_reached() -> None:
+    pace = Pace(inf)
+    for number in range(50):
+        pace.take(number * 0.02)
+    pace.slow_down(1.0, 0.0)
+    assert pace.interval == pytest.approx(1 / 25, rel=0.05)
+    pace.slow_down(2.0, 0.0)
+    assert pace.interval == pytest.approx(2 / 25, rel=0.05)
+    for _ in range(50):
+        pace.speed_up()
+    assert pace.interval == 0.0
+
+
+def test_an_unlimited_pace_that_sent_nothing_yet_is_slowed_to_half_a_send_a_second() -> None:
+    pace = Pace(inf)
+    pace.slow_down(0.0, 0.0)
+    assert pace.interval == pytest.approx(2.0, rel=0.01)
+
+
+def test_no_window_of_a_second_holds_more_than_the_rate() -> None:
+    window = Window(3.0)
+    for _ in range(3):
+        assert window.wait(10.0) == 0.0
+        window.take(10.0)
+    assert window.wait(10.0) == 1.0
+    assert window.wait(10.75) == 0.25
+    assert window.wait(11.0) == 0.0
+
+
+def test_a_rate_below_one_a_second_spans_more_than_a_second() -> None:
+    window = Window(0.25)
+    window.take(0.0)
+    assert window.wait(1.0) == 3.0
+
+
+def test_an_unlimited_window_is_always_open() -> None:
+    window = Window(inf)
+    window.take(0.0)
+    assert window.wait(0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "chance", "seconds"), [(1, 1.0, 0.5), (2, 1.0, 1.0), (3, 0.5, 1.0), (9, 1.0, 30.0), (10**9, 1.0, 30.0)]
+)
+def test_backoff_doubles_up_to_its_cap_with_full_jitter(attempt: int, chance: float, seconds: float) -> None:
+    assert backoff(attempt, base=0.5, cap=30.0, chance=chance) == seconds
+    assert backoff(attempt, base=0.5, cap=30.0, chance=0.0) == 0.0
+
+
+def test_a_retry_budget_is_spent_refilled_and_never_overflows() -> None:
+    budget = RetryBudget(tokens=10.0, cost=5.0, gain=2.0)
+    budget.refill()
+    assert [budget.spend() for _ in range(3)] == [True, True, False]
+    for _ in range(3):
+        budget.refill()
+    assert [budget.spend(), budget.spend()] == [True, False]
+    budget.begin_anew()
+    assert [budget.spend() for _ in range(3)] == [True, True, False]

@@ -1,0 +1,91 @@
+"""The job spec's model: one declaration gives parsing, faults and the JSON Schema for editors."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from small_jobs import document, spec_of
+
+from batchrun.core.spec import DEFAULT_CONCURRENCY, JobSpec, Target, json_schema
+
+DATA: dict[str, Any] = {"a": "A"}
+
+
+def test_a_short_spec_has_safe_defaults() -> None:
+    made = spec_of(DATA)
+    assert (made.per_second, made.concurrency, made.key, made.once_per) == (5.0, DEFAULT_CONCURRENCY, ("K",), ())
+    assert (made.procedure.mode, made.procedure.timeout_ms, made.procedure.repeatable) == ("async", None, False)
+    assert (made.source.double_read, made.source.max_bytes, made.review.four_eyes) == (True, None, False)
+    assert made.schema_file == "s.json"
+
+
+def test_a_plain_string_names_a_column_and_lists_may_be_one_name() -> None:
+    made = spec_of({"a": "A", "b": {"value": None}}, key=["K", "L"], results={"totals": "A", "output": ["x"]})
+    assert made.data["a"] == Target(column="A")
+    assert [target.source for target in made.data.values()] == ["column", "value"]
+    assert (made.key, made.results.totals, made.results.output) == (("K", "L"), ("A",), ("x",))
+
+
+def test_a_sheet_is_named_or_numbered_and_statuses_may_mean_not_run() -> None:
+    for sheet in ("Payouts", 2, None):
+        assert spec_of(DATA, source={"file": "x", "sheet": sheet}).source.sheet == sheet
+    assert spec_of(DATA, procedure={"id": "p", "not_run": [503]}).procedure.not_run == (503,)
+
+
+@pytest.mark.parametrize(("text", "size"), [("5MB", 5 * 10**6), ("2 GB", 2 * 10**9)])
+def test_a_size_is_a_number_of_bytes(text: str, size: int) -> None:
+    assert spec_of(DATA, source={"file": "x", "max_size": text}).source.max_bytes == size
+
+
+def test_a_sync_run_may_have_a_timeout() -> None:
+    assert spec_of(DATA, procedure={"id": "p", "mode": "sync", "timeout": "1500ms"}).procedure.timeout_ms == 1500
+    assert spec_of(DATA, procedure={"id": "p", "mode": "sync"}).procedure.timeout_ms is None
+
+
+@pytest.mark.parametrize(
+    ("default", "text"), [("2026-10", "2026-10"), (7, "7"), (Decimal("1.50"), "1.50"), (Decimal("1.5E+3"), "1500")]
+)
+def test_a_params_default_is_text_as_it_is_written(default: object, text: str) -> None:
+    assert spec_of(DATA, params={"p": {"default": default}}).params["p"].default == text
+
+
+def test_a_default_of_null_is_a_default() -> None:
+    assert Target(column="A", default=None).has_default
+    assert not Target(column="A").has_default
+
+
+GOOD: list[dict[str, Any]] = [
+    document(DATA),
+    document({"a": {"expr": "1"}, "b": {"value": [1]}, "c": {"column": "C", "blank": None}}, key=["K"], rate="300/min"),
+    document(
+        DATA, params={"p": {"pattern": "x", "default": 5}}, procedure={"id": "p", "mode": "sync", "timeout": "9s"}
+    ),
+]
+WRONG: list[dict[str, Any]] = [
+    {},
+    document({}),
+    document({"a": {"column": "A", "value": 1}}),
+    document({"a": {}}),
+    document(DATA, ratee="5/s"),
+    document(DATA, rate=5),
+    document(DATA, schema_file="x"),
+    document(DATA, source={"file": "x", "sheet": True}),
+    document(DATA, job="Not A Slug"),
+]
+
+
+@pytest.mark.parametrize("plain", GOOD)
+def test_what_the_model_takes_the_editors_schema_takes(plain: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(json_schema())
+    assert Draft202012Validator(json_schema()).is_valid(plain)
+    JobSpec.model_validate(plain)
+
+
+@pytest.mark.parametrize("plain", WRONG)
+def test_what_the_model_refuses_the_editors_schema_refuses(plain: dict[str, Any]) -> None:
+    assert not Draft202012Validator(json_schema()).is_valid(plain)
+    with pytest.raises(ValueError, match="validation error"):
+        JobSpec.model_validate(plain)
