@@ -40,10 +40,17 @@ DOCUMENTS = {
 }
 
 
-def answer(screen: Screen, command: str, work: Callable[[], tuple[dict[str, Any], int]]) -> int:
-    """Do a command's work and answer; `work` shows its own words and gives its document and exit code."""
+def answer(
+    screen: Screen, command: str, work: Callable[[], tuple[dict[str, Any], int]], *, answered_already: bool = False
+) -> int:
+    """Do a command's work and answer; `work` shows its own words and gives its document and exit code.
+
+    `answered_already` says that work which ends well has printed its document itself.
+    """
     try:
         document, code = work()
+        if answered_already:
+            return code
     except BatchrunError as error:
         document, code = failed(screen, command, error)
     except KeyboardInterrupt:

@@ -23,14 +23,21 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened_batch(
-    named: str, path: Path | None, screen: Screen, *, acts: bool = False, yes: bool = False
+    named: str,
+    path: Path | None,
+    screen: Screen,
+    *,
+    acts: bool = False,
+    yes: bool = False,
+    urls: tuple[str | None, str | None] = (None, None),
 ) -> Iterator[tuple[Journal, Batch]]:
-    from batchrun.flows.finding import find_batch
+    """Open the journal and find a batch; `urls` are --base-url and --review-url."""
+    from batchrun.flows.finding import at_origins, find_batch
     from batchrun.io.journal import open_journal
 
     journal = open_journal(path)
     try:
-        yield journal, find_batch(journal, named, screen, acts=acts, yes=yes)
+        yield journal, at_origins(find_batch(journal, named, screen, acts=acts, yes=yes), *urls)
     finally:
         journal.close()
 
@@ -54,6 +61,8 @@ def resume(
     wait: o.Wait = None,
     grace: o.Grace = None,
     yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -67,7 +76,7 @@ def resume(
 
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
         seconds = o.duration(grace, "--grace")
-        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
             return flow.resume(opened, found, screen, max_errors=max_errors, following=following, grace=seconds)
 
     return answer_outcome(screen, "resume", work)
@@ -76,6 +85,8 @@ def resume(
 def refresh(
     batch: o.BatchName,
     yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -86,7 +97,7 @@ def refresh(
     def work() -> Outcome:
         from batchrun.flows import refresh as flow
 
-        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
             return flow.refresh(opened, found, screen)
 
     return answer_outcome(screen, "refresh", work)

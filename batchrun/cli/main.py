@@ -12,7 +12,7 @@ import typer
 import batchrun
 from batchrun.cli import batch_commands, job_commands, other_commands, settle_commands
 from batchrun.cli.answering import error_document
-from batchrun.errors import COULD_NOT_START, INTERRUPTED
+from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
 
 # Typer carries its own copy of click, so the base of all its usage errors is reached through a public one.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -71,22 +71,48 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(given: list[str]) -> int:
     command = typer.main.get_command(app)
+    app_commands = set(getattr(command, "commands", {}))
     try:
         code = command.main(args=given, prog_name="batchrun", standalone_mode=False)
     except _UsageError as error:
-        return _bad_command_line(given, str(getattr(error, "message", error)) or "see batchrun --help")
+        return _bad_command_line(given, _said_by(error), app_commands)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:  # whoever read the answer has gone, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001  # the last border: people and programs get a sentence, not a traceback
+        return _bug(given, error)
     return code if isinstance(code, int) else 0
 
 
-def _bad_command_line(given: list[str], message: str) -> int:
-    name = next((word for word in given if not word.startswith("-")), "")
-    print(f"Error: {message}", file=sys.stderr)
-    print(f"Next: batchrun {name} --help".replace("  ", " "), file=sys.stderr)
-    if "--json" in given:
-        print(json.dumps(error_document(name, "bad-command-line", message), ensure_ascii=False))
+def _said_by(error: Exception) -> str:
+    # `format_message` names the option or argument at fault; the bare message does not.
+    said = getattr(error, "format_message", None)
+    return str(said() if callable(said) else error).rstrip(".")
+
+
+def _bad_command_line(given: list[str], message: str, commands: set[str]) -> int:
+    name = next((word for word in given if word in commands), "")
+    following = f"batchrun {name} --help" if name else "batchrun --help"
+    _show(given, name, "bad-command-line", message, following)
     return COULD_NOT_START
+
+
+def _bug(given: list[str], error: Exception) -> int:
+    """Tell a fault of batchrun itself in one sentence; the traceback is for whoever asks for it."""
+    if os.environ.get("BATCHRUN_DEBUG"):
+        raise error
+    message = (
+        f"batchrun has a fault of its own ({type(error).__name__}); what was recorded is safe in the journal. "
+        "Please report it, with what BATCHRUN_DEBUG=1 prints"
+    )
+    _show(given, next(iter(given), ""), "bug", message, "batchrun status")
+    return STOPPED
+
+
+def _show(given: list[str], name: str, code: str, message: str, following: str) -> None:
+    print(f"Error: {message}", file=sys.stderr)
+    print(f"Next: {following}", file=sys.stderr)
+    if "--json" in given:
+        print(json.dumps(error_document(name, code, message, following), ensure_ascii=False))

@@ -55,11 +55,8 @@ def simulate(
             raise CouldNotStart("the simulator did not start; the line above says why")
         return {"version": 1, "error": None}, code
 
-    if not json or knobs:
-        return answer(screen, "simulate", work)
-    # Its one line of JSON is printed when it listens; a second document at the end would be one too many.
-    screen.as_json = False
-    return answer(screen, "simulate", work)
+    # With --json its one document is the line that it prints when it listens, so a clean end prints none.
+    return answer(screen, "simulate", work, answered_already=json and not knobs)
 
 
 def listen(
@@ -122,7 +119,7 @@ def doctor(
             "findings": [{"name": one.name, "good": one.good, "message": one.told} for one in findings],
             "error": None,
         }
-        return document, 0 if all(one.good for one in findings) else 1
+        return document, 0
 
     return answer(screen, "doctor", work)
 

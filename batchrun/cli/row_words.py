@@ -41,7 +41,7 @@ def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
 def _step(step: dict[str, Any]) -> list[str]:
     answered = f"HTTP {step['status']}" if step["status"] else ""
     said = ", ".join(part for part in (answered, step["run_id"], step["detail"]) if part)
-    return [f"  {step['at'][:23].replace('T', ' ')}", f"{step['before']} -> {step['after']}", said]
+    return [f"  {step['at'][:23].replace('T', ' ')}", f"{step['before']} -> {step['after']}".replace("_", " "), said]
 
 
 def document(life: RowLife) -> dict[str, Any]:

@@ -36,6 +36,8 @@ def resolve(
         int | None, typer.Option("--count", metavar="N", help="How many rows were not run; needed on live.")
     ] = None,
     yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -47,7 +49,7 @@ def resolve(
         from batchrun.cli import words
         from batchrun.flows import resolve as flow
 
-        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
             settlements = _settlements(opened, found, row, run_id, not_run, run_ids, all_not_run, batch)
             assurance = flow.Assurance(yes=yes, reason=reason, count=count)
             outcome = flow.resolve(opened, found, settlements, screen, assurance)
@@ -97,6 +99,8 @@ def retry(
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -110,7 +114,7 @@ def retry(
 
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
         states = flow.parse_states(status)
-        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
             return flow.retry(opened, found, screen, states=states, rows=rows, yes=yes, following=following)
 
     return answer_outcome(screen, "retry", work)
@@ -119,6 +123,8 @@ def retry(
 def cancel(
     batch: o.BatchName,
     yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
@@ -129,7 +135,7 @@ def cancel(
     def work() -> Outcome:
         from batchrun.flows import cancel as flow
 
-        with opened_batch(batch, journal, screen, acts=True, yes=yes) as (opened, found):
+        with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
             return flow.cancel(opened, found, screen)
 
     return answer_outcome(screen, "cancel", work)

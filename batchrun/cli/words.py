@@ -8,7 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from batchrun.core.totals import grouped
+from batchrun.core.totals import grouped, unreadable
 from batchrun.model import ControlTotal, Problem, State
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def states(counts: Mapping[State, int], totals: Sequence[ControlTotal]) -> list[
     if len(counts) > 1:
         sums = [grouped(control.input, control.decimals) for control in totals]
         lines.append(["all", f"{sum(counts.values()):,}", *sums])
-    return table(lines, right=range(1, len(heads)))
+    return [*table(lines, right=range(1, len(heads))), *unreadable(totals)]
 
 
 def _amount(control: ControlTotal, state: State) -> str:

@@ -13,6 +13,7 @@ DOUBTS_IN_A_ROW = 5
 REFUSALS_WITHOUT_ACCEPTANCE = 10
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 30.0
+UNREACHED_CAP = 10.0
 SHORTEST_PAUSE = 0.2
 
 
@@ -114,7 +115,7 @@ class Conduct:
         if not self._budget.spend():
             told = f"the API cannot be reached{_by(seen)}: {verdict.error}"
             return Reaction(stop=Stop("unreachable", told))
-        return Reaction(again=backoff(self._unreached, BACKOFF_BASE, BACKOFF_CAP, self._chance()))
+        return Reaction(again=backoff(self._unreached, BACKOFF_BASE, UNREACHED_CAP, self._chance()))
 
     def _too_many(self, verdict: Verdict, _seen: Seen) -> Reaction:
         self._slowed += 1
@@ -137,8 +138,8 @@ def stop_for(verdict: Verdict, seen: Seen) -> Stop:
     if 300 <= seen.status < 400:
         told = "the answer points elsewhere, and a payment is never sent on to another address; check --base-url"
         return Stop("redirected", f"{verdict.error}: {told}")
-    hint = _HINTS.get(seen.status, "every row would fare the same")
-    return Stop("key-refused" if seen.status in (401, 403) else "refused-all", f"{verdict.error}; {hint}")
+    hint = _HINTS.get(seen.status, "the API takes none of the rows")
+    return Stop("key-refused" if seen.status in (401, 403) else "refused-all", f"{hint} ({verdict.error})")
 
 
 def _by(seen: Seen) -> str:
@@ -146,12 +147,12 @@ def _by(seen: Seen) -> str:
 
 
 _HINTS: Mapping[int, str] = {
-    401: "the key is not valid (any more): look at it with batchrun doctor",
+    401: "the API does not take the key; look at it with: batchrun doctor",
     402: "the account has to be paid first",
-    403: "the key may not do this: check the environment, and what the key is allowed",
-    404: "no such procedure: check procedure.id in the job, and -e sandbox or live",
-    405: "this address takes no runs: check --base-url",
-    415: "this address does not take JSON: check --base-url",
+    403: "the key may not do this; check the environment, and what the key is allowed",
+    404: "the API knows no such procedure; check procedure.id in the job, and -e sandbox or live",
+    405: "this address takes no runs; check --base-url",
+    415: "this address does not take JSON; check --base-url",
     451: "the API may not answer from here",
 }
 _REACTIONS: Mapping[Effect, Callable[[Conduct, Verdict, Seen], Reaction]] = {

@@ -68,8 +68,8 @@ class Expression:
     def __init__(self, text: str) -> None:
         self.text = text
         try:
-            tree = environment().parse("{{(" + text + ")}}")
             self._run = environment().compile_expression(text, undefined_to_none=False)
+            tree = environment().parse("{{(" + text + ")}}")
         except TemplateError as error:
             raise ExpressionError(f"the expression {cut(text)!r} cannot be understood: {error.message}") from None
         except (RecursionError, SyntaxError):
@@ -161,5 +161,5 @@ def _lookups(tree: nodes.Template, name: str) -> Iterator[nodes.Getitem | nodes.
 
 def _constant(item: nodes.Getitem | nodes.Getattr) -> str | None:
     if isinstance(item, nodes.Getattr):
-        return item.attr
+        return None if hasattr(Row, item.attr) else item.attr  # row.get, row.values: any column may be meant
     return item.arg.value if isinstance(item.arg, nodes.Const) and isinstance(item.arg.value, str) else None

@@ -10,8 +10,9 @@ from math import inf
 
 # The schedule runs this much below the set rate, so that the jitter of sockets and timers does not push a
 # one-second window above it.
-HEADROOM = 1.004
+HEADROOM = 1.015
 BURST_SECONDS = 0.010
+WINDOW_MARGIN = 1.010
 SLOWEST_SHARE = 1 / 64
 
 
@@ -76,7 +77,8 @@ class Window:
 
     def __init__(self, per_second: float) -> None:
         self._limit = 0 if per_second == inf else max(1, int(per_second))
-        self._span = self._limit / per_second if self._limit else 0.0
+        # A little longer than it must be: what leaves here evenly may arrive some milliseconds closer together.
+        self._span = WINDOW_MARGIN * self._limit / per_second if self._limit else 0.0
         self._sent: deque[float] = deque(maxlen=self._limit or None)
 
     def wait(self, now: float) -> float:
@@ -99,12 +101,13 @@ def backoff(attempt: int, base: float, cap: float, chance: float) -> float:
 class RetryBudget:
     """A bucket of tokens that failures to connect spend and successes refill, so that a dead network is no storm.
 
+    It begins small, since an address that was never reached is more likely wrong than down, and grows with answers.
     Source of the idea: the retry token bucket of the AWS SDKs.
     """
 
-    def __init__(self, tokens: float = 60.0, cost: float = 5.0, gain: float = 1.0) -> None:
-        self._most = tokens
-        self._tokens = tokens
+    def __init__(self, start: float = 60.0, most: float = 200.0, cost: float = 5.0, gain: float = 2.0) -> None:
+        self._most = most
+        self._tokens = start
         self._cost = cost
         self._gain = gain
 

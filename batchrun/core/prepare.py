@@ -90,9 +90,13 @@ def _prepared(preparer: Preparer, row: SourceRow) -> Prepared:
 
 def _one_a_cause(of_key: tuple[Problem, ...], of_data: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """Keep one problem for each cause: a key's bad cell is told once, though it feeds the payload too."""
-    told = {problem.cell: problem.code for problem in of_key}
-    problems = (*of_key, *(problem for problem in of_data if told.get(problem.cell, problem.code) == problem.code))
-    return tuple({(problem.cell, problem.code): problem for problem in problems}.values())
+    keyed = {problem.cell: problem.code for problem in of_key}
+    fed = {(problem.cell, problem.code) for problem in of_data}
+    problems = (
+        *(problem for problem in of_key if (problem.cell, problem.code) not in fed),
+        *(problem for problem in of_data if keyed.get(problem.cell, problem.code) == problem.code),
+    )
+    return tuple({(problem.cell, problem.code, problem.value): problem for problem in problems}.values())
 
 
 def _broken(preparer: Preparer, row: SourceRow) -> Prepared:

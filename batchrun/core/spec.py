@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,11 @@ def _duration(text: str) -> str:
     return text
 
 
+def _as_header(name: str) -> str:
+    """Give a column's name as headers are compared: trimmed, composed (NFC), no-break spaces as spaces."""
+    return unicodedata.normalize("NFC", name.replace("\xa0", " ")).strip()
+
+
 def _as_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
@@ -61,7 +67,9 @@ Blank = Literal["omit", "null", "error"] | None
 Rate = Annotated[str, AfterValidator(_rate), _with_unit("rate", "time, such as 5/s")]
 Duration = Annotated[str, AfterValidator(_duration), _with_unit("duration", "unit, such as 60s")]
 Text = Annotated[str, Field(min_length=1)]
+Column = Annotated[Text, AfterValidator(_as_header)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+Columns = Annotated[tuple[Column, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 
 
 class Part(BaseModel):
@@ -167,7 +175,7 @@ class Source(Part):
 class Target(Part):
     """Where one value of the payload comes from: exactly one of column, value, param, expr."""
 
-    column: Text | None = Field(None, description="A column of the sheet.")
+    column: Column | None = Field(None, description="A column of the sheet.")
     value: Any = Field(None, description="A fixed value.")
     param: Text | None = Field(None, description="A param of the job.")
     expr: Text | None = Field(None, description='A Jinja2 expression over row["..."] and params.')
@@ -202,17 +210,8 @@ class Target(Part):
         return self._options_fit()
 
     def _options_fit(self) -> Target:
-        reading = {
-            "map",
-            "split",
-            "blank_values",
-            "date_format",
-            "timezone",
-            "decimal",
-            "thousands",
-            "blank",
-            "default",
-        }
+        reading = {"map", "split", "blank", "blank_values", "default"}
+        reading |= {"date_format", "timezone", "decimal", "thousands"}
         unfit = sorted(reading & self.model_fields_set)
         if unfit and self.column is None and self.expr is None:
             raise ValueError(f"{' and '.join(unfit)} can only be used with a column or an expr")
@@ -246,7 +245,7 @@ class Results(Part):
 
     file: Text | None = Field(None, description="Where it is written, relative to the spec; {param} is replaced.")
     output: Names | None = Field(None, description="Which output fields become columns; by default all that are seen.")
-    totals: Names = Field((), description="Columns whose sums are control totals.")
+    totals: Columns = Field((), description="Columns whose sums are control totals.")
 
 
 class Review(Part):
@@ -263,7 +262,7 @@ class JobSpec(Part):
     params: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$")], Param] = Field(default_factory=dict)
     procedure: Procedure
     source: Source
-    key: Names = Field(description="The column, or columns, that name a row.")
+    key: Columns = Field(description="The column, or columns, that name a row.")
     once_per: Names = Field((), description="Params: a key may come again with another value of them.")
     schema_file: Text = Field(alias="schema", description="The procedure's input schema, relative to the spec.")
     data: dict[str, Annotated[Target, BeforeValidator(_as_target, json_schema_input_type=str | Target)]] = Field(

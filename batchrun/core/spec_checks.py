@@ -182,14 +182,10 @@ def schema_faults(spec: JobSpec, schema: Mapping[str, Any], params: Mapping[str,
 
 
 def _unknown(schema: Mapping[str, Any], path: targets.Path) -> str:
-    for length in range(1, len(path) + 1):
-        if not schema_types.wanted_at(schema, path[:length]).known:
-            step = path[length - 1]
-            known = schema_types.names_at(schema, path[: length - 1])
-            return (
-                f'the schema does not know "{step}" at {targets.pointer(path[:length])}{did_you_mean(str(step), known)}'
-            )
-    return "the schema does not know this path"
+    lengths = range(1, len(path) + 1)
+    length = next(length for length in lengths if not schema_types.wanted_at(schema, path[:length]).known)
+    step, known = path[length - 1], schema_types.names_at(schema, path[: length - 1])
+    return f'the schema does not know "{step}" at {targets.pointer(path[:length])}{did_you_mean(str(step), known)}'
 
 
 def _type_faults(text: str, target: Target, wanted: schema_types.Wanted) -> Iterator[SpecFault]:

@@ -55,7 +55,7 @@ def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFa
     """
     faults: list[SpecFault] = []
     data: Any = copy.deepcopy(dict(document))
-    for _ in range(50):
+    while True:
         try:
             return spec.JobSpec.model_validate(data), _causes(faults)
         except ValidationError as error:
@@ -63,21 +63,20 @@ def build(document: Mapping[str, Any]) -> tuple[spec.JobSpec | None, list[SpecFa
         faults += [fault for fault in map(_fault, details) if fault not in faults]
         taken_out = [_without(data, detail) for detail in details]
         if not any(taken_out):
-            break
-    return None, _causes(faults)
+            return None, _causes(faults)
 
 
 def _causes(faults: list[SpecFault]) -> list[SpecFault]:
-    return [fault for fault in faults if not _follows(fault, faults)]
+    return [fault for index, fault in enumerate(faults) if not _follows(fault, faults[:index])]
 
 
-def _follows(fault: SpecFault, faults: list[SpecFault]) -> bool:
+def _follows(fault: SpecFault, earlier: list[SpecFault]) -> bool:
     """Tell whether something is called missing or empty only because what was faulty there was taken out."""
     if fault.message.endswith("with mode: sync only"):
-        return any(other.place == (*fault.place, "mode") for other in faults)
+        return any(other.place == (*fault.place, "mode") for other in earlier)
     if not fault.message.endswith(("is missing", "is empty", "this has none")):
         return False
-    return any(other.place[: len(fault.place)] == fault.place for other in faults if other is not fault)
+    return any(other.place[: len(fault.place)] == fault.place for other in earlier)
 
 
 def _fault(detail: ErrorDetails) -> SpecFault:
@@ -120,8 +119,9 @@ def _without(data: Any, detail: ErrorDetails) -> bool:
     """Take what is faulty out of the data, a list as a whole; False where nothing can be taken out."""
     *way, last = (step for step in detail["loc"] if step != "[key]")
     for step in way:
-        if not isinstance(data[step], dict):
+        below = data.get(step)
+        if not isinstance(below, dict):
             last = step
             break
-        data = data[step]
+        data = below
     return detail["type"] != "missing" and data.pop(last, _NOTHING) is not _NOTHING

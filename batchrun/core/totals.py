@@ -59,6 +59,20 @@ def amount_text(amount: Decimal, decimals: int) -> str:
     return f"{amount:.{decimals}f}"
 
 
+def unreadable(controls: Iterable[ControlTotal]) -> list[str]:
+    """Say of which columns some amounts are missing in the total."""
+    return [
+        f"{counted(control.unreadable, 'amount')} of {control.column} cannot be read and counts as 0 in the total."
+        for control in controls
+        if control.unreadable
+    ]
+
+
+def counted(count: int, noun: str) -> str:
+    """Say a number of things: `1 row`, `1,200 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def grouped(amount: Decimal, decimals: int) -> str:
     """Write an amount for people, with thousands apart: `1,827.80`."""
     return f"{amount:,.{decimals}f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import reduce
 from typing import Any, NamedTuple
 
 from batchrun.core.cells import cut, plain
@@ -43,8 +44,20 @@ def problems_of(schema: Schema, mapper: RowMapper, row: SourceRow, mapped: Mappe
             continue
         known = found.get(path)
         if known is None or _weight(error) < _weight(known):
-            found[path] = error
+            found[path] = _Refusal(error.kind, _value_at(mapped.data, error.instance_path), error.message)
     return tuple(_problem(mapper, row, path, error) for path, error in found.items())
+
+
+class _Refusal(NamedTuple):
+    """An error with the value that it is about as the payload has it: the library gives most Decimals as floats."""
+
+    kind: Any
+    instance: Any
+    message: str
+
+
+def _value_at(data: Any, path: Iterable[str | int]) -> Any:
+    return reduce(lambda value, step: value[step], path, data)
 
 
 def _explained(errors: Iterable[Any]) -> Iterator[Any]:
@@ -66,9 +79,9 @@ class _Choice(NamedTuple):
     """Stands for the const errors of all branches at one place: none of the discriminators matches."""
 
     kind: _Options
-    instance: Any
     instance_path: list[Any]
     evaluation_path: list[Any]
+    message: str
 
 
 def _choice(branches: list[list[Any]]) -> list[_Choice]:
@@ -79,7 +92,7 @@ def _choice(branches: list[list[Any]]) -> list[_Choice]:
         return []
     first = constants[0][0]
     options = [errors[0].kind.expected_value for errors in constants]
-    return [_Choice(_Options("enum", options), first.instance, first.instance_path, first.evaluation_path)]
+    return [_Choice(_Options("enum", options), first.instance_path, first.evaluation_path, first.message)]
 
 
 def _meant(branches: list[list[Any]]) -> list[Any]:
@@ -125,8 +138,8 @@ def _columns_of(mapper: RowMapper, path: Path) -> tuple[int, ...]:
 
 
 def _value_text(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return plain(value)
+    if isinstance(value, Decimal | float):
+        return plain(Decimal(str(value)))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):

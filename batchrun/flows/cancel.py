@@ -13,7 +13,7 @@ from batchrun.core.lifecycle import ENDED
 from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
-from batchrun.errors import CouldNotStart
+from batchrun.errors import CouldNotStart, Stopped
 from batchrun.flows import reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
@@ -21,6 +21,7 @@ from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.loops import run_loop
 from batchrun.flows.minding import CANCELLED
 from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, journal_steps, system
 from batchrun.io.journal import Journal
@@ -48,10 +49,16 @@ def cancel(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
             ready = counts.get(State.READY, 0)
             if ready:
                 journal_steps.mark_stopped(connection, batch.id, f"{CANCELLED} by {system.user_name()}")
-        if any(state in counts for state in (State.PENDING, State.RUNNING)):
-            _cancel_runs(journal, batch, teller)
+        is_open = any(state in counts for state in (State.PENDING, State.RUNNING))
+        refused = _cancel_runs(journal, batch, teller) if is_open else None
         _tell_waiting(journal, batch, teller)
         reporting.write(journal, batch.name, teller)
+    if refused is not None:
+        raise Stopped(
+            f"{refused}; nothing more is sent, but the open runs are not cancelled",
+            code="key-refused",
+            next="batchrun doctor",
+        )
     return outcome_of(journal, batch.name)
 
 
@@ -59,8 +66,7 @@ def _stop_sender(journal: Journal, batch: Batch, teller: Teller) -> None:
     """Ask whoever sends to stop, and wait for the answers that it has under way."""
     if not system.is_locked(journal.lock_file(batch.id)):
         return
-    with journal.writing() as connection:
-        journal_steps.ask_to_cancel(connection, batch.id, SystemClock().now())
+    _ask(journal, batch)
     teller.say("Asked the sender to stop; waiting for the answers that are under way.")
     deadline = time.monotonic() + SENDER_SECONDS
     while system.is_locked(journal.lock_file(batch.id)):
@@ -70,40 +76,59 @@ def _stop_sender(journal: Journal, batch: Batch, teller: Teller) -> None:
                 code="held",
             )
         time.sleep(LOOK_SECONDS)
+        _ask(journal, batch)
 
 
-def _cancel_runs(journal: Journal, batch: Batch, teller: Teller) -> None:
+def _ask(journal: Journal, batch: Batch) -> None:
+    """Ask, and ask again where a sender that was only beginning took the question for an old one."""
+    with journal.reading() as connection:
+        asked = journal_steps.cancel_asked(connection, batch)
+    if not asked:
+        with journal.writing() as connection:
+            journal_steps.ask_to_cancel(connection, batch.id, SystemClock().now())
+
+
+def _cancel_runs(journal: Journal, batch: Batch, teller: Teller) -> str | None:
+    """Cancel what is open; give why the API refuses to, where it does."""
     with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
-        still_open = run_loop(_cancel_all(journal, batch, route))
+        still_open, refused = run_loop(_cancel_all(journal, batch, route))
     if still_open:
         teller.warn(
             f"{still_open:,} runs were asked to cancel and have not ended yet; look again with: batchrun refresh"
         )
+    return refused
 
 
-async def _cancel_all(journal: Journal, batch: Batch, route: Route) -> int:
+async def _cancel_all(journal: Journal, batch: Batch, route: Route) -> tuple[int, str | None]:
     writer = JournalWriter(journal, batch)
     try:
         engine_journal = EngineJournal(writer)
         runs = list(await engine_journal.open_runs())
-        gate = Gate(parse_rate(batch.settings["rate"]), SystemClock())
+        per_second = parse_rate(batch.settings["rate"])
+        gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
         workers = min(int(batch.settings["concurrency"]), len(runs))
-        left = await asyncio.gather(*(_cancel_some(runs, engine_journal, gate, route, batch) for _ in range(workers)))
-        return sum(left)
+        told = await asyncio.gather(*(_cancel_some(runs, engine_journal, gate, route, batch) for _ in range(workers)))
+        return sum(left for left, _ in told), next((refused for _, refused in told if refused is not None), None)
     finally:
         await writer.close()
 
 
-async def _cancel_some(runs: list[OpenRun], journal: EngineJournal, gate: Gate, route: Route, batch: Batch) -> int:
+async def _cancel_some(
+    runs: list[OpenRun], journal: EngineJournal, gate: Gate, route: Route, batch: Batch
+) -> tuple[int, str | None]:
     door = runner(route, batch)
     left = 0
     try:
         while runs:
             run = runs.pop(0)
-            await gate.turn()
-            await door.cancel(run.run_id)
+            if not await gate.turn():
+                break
+            refused = read(await door.cancel(run.run_id), run.run_id).refused
+            if refused is not None:
+                gate.closed = True  # the others would fare the same
+                return left, refused
             left += not await _ended(run, journal, door)
-        return left
+        return left, None
     finally:
         await door.aclose()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from batchrun.core.suggestions import did_you_mean
 from batchrun.errors import BadCommandLine, Declined, NotFound
+from batchrun.flows.origins import is_loopback, origins
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches
 from batchrun.io.journal import Journal
@@ -58,3 +61,26 @@ def _not_found(journal: Journal, named: str, names: list[str]) -> NotFound:
     if not names:
         return NotFound(f"the journal {journal.path} holds no batch yet; start one with: batchrun run JOB")
     return NotFound(f'there is no batch "{named}" in the journal {journal.path}{did_you_mean(named, names)}')
+
+
+def at_origins(batch: Batch, base_url: str | None, review_url: str | None) -> Batch:
+    """Reach a batch's API where the command line says; raise BadCommandLine where that is another world.
+
+    A batch remembers its origins. Only servers on this machine may have moved, as rehearsals do.
+    """
+    if base_url is None and review_url is None:
+        return batch
+    if batch.simulated:
+        raise BadCommandLine(f"{batch.name} was simulated, so it takes no --base-url or --review-url")
+    asked = origins(base_url or batch.base_url, review_url or (None if base_url else batch.review_url))
+    for flag, old, new in (
+        ("--base-url", batch.base_url, asked.base),
+        ("--review-url", batch.review_url, asked.review),
+    ):
+        if old != new and not (_is_here(old) and _is_here(new)):
+            raise BadCommandLine(f"{flag}: {batch.name} belongs to {old}; its runs are not known at {new}")
+    return replace(batch, base_url=asked.base, review_url=asked.review)
+
+
+def _is_here(origin: str) -> bool:
+    return is_loopback(urlsplit(origin).hostname or "")

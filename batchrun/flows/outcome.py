@@ -10,7 +10,7 @@ from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
 from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.totals import Totals, as_json
 from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
-from batchrun.io import journal_batches, journal_rows
+from batchrun.io import journal_batches, journal_rows, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.model import ControlTotal, State
@@ -33,6 +33,7 @@ class Outcome:
     stopped: str | None = None
     next: str | None = None
     interrupted: bool = False
+    nothing_to_do: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -41,6 +42,8 @@ class Outcome:
             return INTERRUPTED
         if self.stopped is not None:
             return STOPPED
+        if self.nothing_to_do:
+            return COMPLETED
         if any(state in ATTENTION for state in self.counts):
             return NEEDS_ATTENTION
         return STILL_OPEN if any(state in OPEN or state in UNSENT for state in self.counts) else COMPLETED
@@ -87,10 +90,17 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         counts=counts,
         totals=totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
-        stopped=batch.stopped,
+        stopped=batch.stopped or _abandoned(journal, batch, counts),
         next=next_command(batch, counts),
         interrupted=interrupted,
     )
+
+
+def _abandoned(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> str | None:
+    """Say that nobody sends what is left: the sender was killed before it could say why it stopped."""
+    if not any(state in UNSENT for state in counts) or system.is_locked(journal.lock_file(batch.id)):
+        return None
+    return "the program that was sending ended before its end"
 
 
 def totals_of(journal: Journal, batch: Batch) -> tuple[ControlTotal, ...]:

@@ -10,7 +10,7 @@ from itertools import islice
 from batchrun.core import keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
-from batchrun.core.totals import Totals, grouped
+from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
@@ -111,6 +111,11 @@ def _check_total(column: str, text: str, control: ControlTotal | None) -> None:
         raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {column}=48210.55') from None
     if control is None:
         raise BadCommandLine(f'--expect-total: "{column}" is no control total; add it to results.totals in the job')
+    if control.unreadable:
+        raise ExpectationFailed(
+            f"{counted(control.unreadable, 'amount')} of {column} cannot be read, so the total cannot be compared "
+            f"with {text}; nothing was sent"
+        )
     if expected != control.input:
         decimals = max(control.decimals, -int(expected.as_tuple().exponent))
         raise ExpectationFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from batchrun.core.suggestions import did_you_mean
+from batchrun.core.totals import counted
 from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import reporting
 from batchrun.flows.outcome import Outcome, outcome_of, totals_of
@@ -18,16 +19,21 @@ from batchrun.model import State
 def report(journal: Journal, batch: Batch, teller: Teller, *, only: str | None, output: Path | None) -> Outcome:
     """Write the whole workbook, or the rows in some states to a .csv, .xlsx or .jsonl file."""
     if only is None:
+        if output is not None and output.suffix.lower() != ".xlsx":
+            raise BadCommandLine(
+                f"{output.name}: the workbook is an .xlsx file; some rows alone can be .csv, with --only"
+            )
         reporting.write(journal, batch.name, teller, None if output is None else output.expanduser().resolve())
         return outcome_of(journal, batch.name)
     if output is None:
         raise BadCommandLine("--only writes those rows alone, so it needs a file: -o F.csv, -o F.xlsx or -o F.jsonl")
-    _write_only(journal, batch, teller, _states(only), output.expanduser().resolve())
+    path = reporting.free_name(output.expanduser().resolve(), teller)
+    _write_only(journal, batch, teller, _states(only), path)
     return outcome_of(journal, batch.name)
 
 
 def _states(only: str) -> tuple[State, ...]:
-    known = {state.value for state in State}
+    known = [state.value for state in State]
     words = [word.strip().lower() for word in only.split(",")]
     for word in words:
         if word not in known:
@@ -43,4 +49,4 @@ def _write_only(journal: Journal, batch: Batch, teller: Teller, states: tuple[St
         )
     except OSError as error:
         raise CouldNotStart(f"{path} could not be written: {error.strerror}") from None
-    teller.say(f"{count:,} rows written to {path}")
+    teller.say(f"{counted(count, 'row')} written to {path}")

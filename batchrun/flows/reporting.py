@@ -49,13 +49,26 @@ def write(journal: Journal, name: str, teller: Teller, output: Path | None = Non
     return path
 
 
+def free_name(wanted: Path, teller: Teller) -> Path:
+    """Give a place where nothing is yet: the one that is wanted, or a numbered one beside it."""
+    if not wanted.exists():
+        return wanted
+    path = next(path for path in _numbered(wanted) if not path.exists())
+    teller.warn(f"{wanted.name} exists already, so it is left alone; this is written to {path.name}")
+    return path
+
+
+def _numbered(wanted: Path) -> Iterator[Path]:
+    for number in range(2, MOST_NAMES):
+        yield wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+
+
 def _place(batch: Batch, wanted: Path, teller: Teller) -> Path:
     """Give where to write: the place that is wanted, or a numbered one beside it where that is not ours to write."""
     reason = _not_ours(batch, wanted)
     if reason is None:
         return wanted
-    for number in range(2, MOST_NAMES):
-        path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
+    for path in _numbered(wanted):
         if _not_ours(batch, path) is None:
             teller.warn(f"{wanted.name} {reason}, so it is left alone; this is written to {path.name}")
             return path

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import backoff
 from batchrun.core.readings import Reading, read
 from batchrun.core.settling import disproof, too_young
 from batchrun.core.totals import Totals, grouped
+from batchrun.engine.gate import Gate
 from batchrun.errors import BadCommandLine, BadDecisions, Declined
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_rows, journal_steps, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_rows import RowRecord
 from batchrun.io.journal_steps import Step
-from batchrun.io.runner_api import Route
+from batchrun.io.runner_api import Route, RunnerApi
 from batchrun.io.settlements import Settlement
 from batchrun.model import State
+
+READERS = 8
+READINGS = 10
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +134,40 @@ def _readings(journal: Journal, batch: Batch, found: list[tuple[RowRecord, Settl
 
 
 async def _read(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -> dict[int, Reading]:
+    per_second = parse_rate(batch.settings["rate"])
+    gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
+    left, readings = list(wanted), dict[int, Reading]()
+    await asyncio.gather(*(_reader(route, batch, gate, left, readings) for _ in range(min(READERS, len(wanted)))))
+    return readings
+
+
+async def _reader(
+    route: Route, batch: Batch, gate: Gate, left: list[tuple[int, str]], readings: dict[int, Reading]
+) -> None:
     door = runner(route, batch)
     try:
-        return {number: read(await door.read(run_id), run_id) for number, run_id in wanted}
+        while left:
+            number, run_id = left.pop(0)
+            gone = any(_is_unread(reading) for reading in readings.values())  # then the others are asked only once
+            readings[number] = await _reading(door, run_id, gate, 1 if gone else READINGS)
     finally:
         await door.aclose()
+
+
+async def _reading(door: RunnerApi, run_id: str, gate: Gate, times: int) -> Reading:
+    """Read a run, again after a failure: a reading is repeatable by nature."""
+    for attempt in range(1, times + 1):
+        await gate.turn()
+        reading = read(await door.read(run_id), run_id)
+        if not _is_unread(reading):
+            break
+        if attempt < times:
+            await asyncio.sleep(backoff(attempt, FIRST_PAUSE, LONGEST_PAUSE, SystemClock().chance()))
+    return reading
+
+
+def _is_unread(reading: Reading) -> bool:
+    return reading.event is None and not reading.missing and reading.refused is None
 
 
 def _refuse_unproved(

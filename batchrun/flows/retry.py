@@ -7,14 +7,14 @@ from pathlib import Path
 
 from batchrun.core import selection
 from batchrun.core.lifecycle import Event
-from batchrun.core.totals import Totals, grouped
+from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import BadCommandLine, CouldNotStart, Declined, NotFound
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for
 from batchrun.flows.outcome import Outcome
 from batchrun.flows.sending import Following, go_on
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_rows, journal_steps, system
+from batchrun.io import journal_batches, journal_rows, journal_steps, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_rows import RowRecord
@@ -53,6 +53,7 @@ def retry(
         raise BadCommandLine(
             "on live, a failed or cancelled run may have taken effect; name the rows that shall run again with --rows"
         )
+    _refuse_beside_unsent(journal, batch)
     _confirm(batch, chosen, teller, live=live, yes=yes)
     with system.try_lock(journal.lock_file(batch.id)) as mine:
         if not mine:
@@ -63,6 +64,18 @@ def retry(
             steps = [Step(record.position, Event.RETRY, now, note=note) for record in chosen]
             journal_steps.apply(connection, batch, steps)
     return go_on(journal, batch, doors, teller, following or Following(), None)
+
+
+def _refuse_beside_unsent(journal: Journal, batch: Batch) -> None:
+    """Refuse while other rows are left to send: they would go out too, and nobody named them."""
+    with journal.reading() as connection:
+        left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
+    if left:
+        raise CouldNotStart(
+            f"{counted(left, 'row')} of {batch.name} left to send would go out too; send them first",
+            code="rows-left",
+            next=f"batchrun resume {batch.name}",
+        )
 
 
 def _chosen(journal: Journal, batch: Batch, states: Sequence[State], rows: str | None) -> list[RowRecord]:

@@ -7,7 +7,8 @@ from math import inf
 from pathlib import Path
 
 from batchrun.core.durations import parse_rate, words
-from batchrun.core.totals import Totals, grouped
+from batchrun.core.lifecycle import UNSENT
+from batchrun.core.totals import Totals, counted, grouped, unreadable
 from batchrun.errors import AlreadyRan, BadCommandLine, Declined
 from batchrun.flows import preparing, staging
 from batchrun.flows.clock import SystemClock
@@ -44,9 +45,21 @@ def run(
             twin = _twin(journal, draft, run_choice)
             if twin is None:
                 twin = _sealed(journal, job, draft, teller, yes=yes)
-            return go_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
+                return go_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
+            return _gone_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
         finally:
             journal.close()
+
+
+def _gone_on(
+    journal: Journal, twin: Batch, doors: Doors, teller: Teller, following: Following, grace: float | None
+) -> Outcome:
+    """Go on with an earlier execution of the same (--or-resume); where nothing is to do, that is no failure."""
+    with journal.reading() as connection:
+        counts = journal_batches.counts(connection, [twin.id])[twin.id]
+    idle = not any(state in UNSENT or state in (State.PENDING, State.RUNNING) for state in counts)
+    teller.say(f"This very job ran before, as {twin.name}{': nothing is to do' if idle else ', which goes on'}.")
+    return replace(go_on(journal, twin, doors, teller, following, grace), nothing_to_do=idle)
 
 
 def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
@@ -58,9 +71,9 @@ def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
     if twin is None or choice.or_resume:
         return twin
     raise AlreadyRan(
-        f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent. "
-        f"Look at it with: batchrun status {twin.name} (or, if it shall really run again, add --again)",
-        next=f"batchrun resume {twin.name}",
+        f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent "
+        "now. If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken",
+        next=f"batchrun status {twin.name}",
     )
 
 
@@ -76,11 +89,14 @@ def _sealed(journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, *, y
         preparing.check_expectations(through, totals)
         with journal.reading() as connection:
             counts = journal_batches.counts(connection, [batch_id])[batch_id]
-        _tell(journal, draft, counts, totals, teller)
+        notes = [*preparing.notes_of(through), *unreadable(totals.controls())]
+        _tell(journal, batch_id, draft, counts, totals, teller)
+        for note in notes:
+            teller.warn(note)
         _confirm(draft, counts, totals, teller, yes=yes)
         staging.keep_files(journal, job, draft)
         with journal.writing() as connection:
-            journal_batches.amend(connection, batch_id, notes=preparing.notes_of(through))
+            journal_batches.amend(connection, batch_id, notes=notes)
             name = journal_batches.seal(connection, batch_id, SystemClock().now())
             batch = journal_batches.find(connection, name)
     assert batch is not None  # noqa: S101  # it was sealed a line above
@@ -95,15 +111,18 @@ def _totals(journal: Journal, batch_id: int, draft: Draft) -> Totals:
     return totals
 
 
-def _tell(journal: Journal, draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller) -> None:
+def _tell(
+    journal: Journal, batch_id: int, draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller
+) -> None:
     teller.say(f"Journal: {journal.path}")
     ready = counts.get(State.READY, 0)
     sums = _sums(totals)
     rate = draft.settings["rate"]
-    teller.say(f"{draft.job}: {ready:,} rows to send at {rate}{_lasting(ready, rate)}{sums}")
-    for state, why in ((State.INVALID, "are invalid and are skipped"), (State.DUPLICATE, "are duplicates, not sent")):
-        if state in counts:
-            teller.warn(f"{counts[state]:,} rows {why}")
+    teller.say(f"{draft.job}: {counted(ready, 'row')} to send at {rate}{_lasting(ready, rate)}{sums}")
+    if State.INVALID in counts:
+        teller.warn(f"invalid and left out: {counted(counts[State.INVALID], 'row')}")
+    if State.DUPLICATE in counts:
+        _tell_duplicates(journal, batch_id, counts[State.DUPLICATE], teller)
     if draft.environment == "live" and draft.procedure_version is None:
         teller.warn("the job pins no procedure version, so a new default version may run; add procedure.version")
     if draft.environment == "live" and not draft.simulated:
@@ -112,6 +131,17 @@ def _tell(journal: Journal, draft: Draft, counts: dict[State, int], totals: Tota
                 teller.warn(
                     "this journal holds no earlier live batch of this procedure, so it knows of no row paid before"
                 )
+
+
+def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller) -> None:
+    teller.warn(
+        f"duplicates, not sent: {counted(count, 'row')} whose key was sent before (--allow-duplicates sends them too)"
+    )
+    with journal.reading() as connection:
+        changed = journal_rows.changed_duplicates(connection, batch_id)
+    if changed:
+        rows = ", ".join(map(str, changed[:20])) + (" …" if len(changed) > 20 else "")
+        teller.warn(f"of these, {counted(len(changed), 'row')} had another payload when the key was sent: rows {rows}")
 
 
 def _lasting(rows: int, rate: str) -> str:
@@ -132,7 +162,7 @@ def _confirm(draft: Draft, counts: dict[State, int], totals: Totals, teller: Tel
     if draft.environment != "live" or draft.simulated:
         return
     ready = counts.get(State.READY, 0)
-    question = f"Send {ready:,} rows to LIVE{_sums(totals)}?"
+    question = f"Send {counted(ready, 'row')} to LIVE{_sums(totals)}?"
     if yes:
         teller.say(question.replace("?", " (--yes)."))
     else:

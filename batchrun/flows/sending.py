@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,6 +13,7 @@ from pathlib import Path
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import ENDED, NEVER_SENT
+from batchrun.core.totals import counted
 from batchrun.engine.dispatch import Dispatcher
 from batchrun.engine.follow import Follower
 from batchrun.engine.gate import Gate
@@ -67,26 +69,27 @@ def go_on(
                 code="held",
             )
         with journal.writing() as connection:
+            journal_steps.ask_to_cancel(connection, batch.id, None)  # whoever asked before asked an earlier sender
             doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
         if doubted:
-            teller.warn(f"{doubted:,} rows were under way when the last sender ended; they are in doubt now")
+            teller.warn(f"in doubt now: {counted(doubted, 'row')} under way when the last sender ended")
         with doors.opened(journal, batch) as route:
             if str(route):
                 teller.say(f"Reaching {route.origin} {route}")
             stop = run_loop(_Sending(journal, batch, route, teller, following, grace).run())
-    with journal.writing() as connection:
-        left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
-        journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
-    _tell_stop(batch, stop, left, teller)
-    reporting.write(journal, batch.name, teller)
+        with journal.writing() as connection:
+            left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
+            journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
+        _tell_stop(stop, left, teller)
+        reporting.write(journal, batch.name, teller)
     return _outcome(journal, batch, stop)
 
 
-def _tell_stop(batch: Batch, stop: Stop | None, left: int, teller: Teller) -> None:
+def _tell_stop(stop: Stop | None, left: int, teller: Teller) -> None:
     if stop is None:
         return
-    to_send = f"{left:,} rows are left to send" if left else "no row is left to send"
-    teller.warn(f"Stopped: {stop.message}. {to_send}; go on with: batchrun resume {batch.name}")
+    to_send = f"{counted(left, 'row')} left to send" if left else "no row is left to send"
+    teller.warn(f"stopped, because {stop.message}; {to_send}")
 
 
 def _outcome(journal: Journal, batch: Batch, stop: Stop | None) -> Outcome:
@@ -121,6 +124,9 @@ class _Sending:
 
     async def run(self) -> Stop | None:
         """Run both loops to their end; give why sending stopped early."""
+        # What the program has loaded by now stays; looking through it for garbage would be a pause in the pace.
+        gc.collect()
+        gc.freeze()
         writer = JournalWriter(self._journal, self._batch)
         counts, total = self._counts()
         done = sum(count for state, count in counts.items() if state in ENDED or state in NEVER_SENT)
@@ -168,21 +174,26 @@ class _Sending:
         sending = asyncio.ensure_future(dispatcher.run())
         reading = asyncio.ensure_future(follower.run()) if self._following.follow else None
 
+        def end_reading() -> None:
+            follower.end()
+            if reading is not None:
+                reading.cancel()  # a reading can be made again at any time, so nobody waits for its answer
+
         def stop_sending() -> None:
             self._interrupted = True
             dispatcher.stop(Stop(INTERRUPTION, "you interrupted it"))
-            follower.end()
+            end_reading()
             self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
             if self._grace is not None:
                 loop.call_later(self._grace, leave)
 
         def leave() -> None:
             sending.cancel()
-            follower.end()
+            end_reading()
 
         def stop_both(stop: Stop) -> None:
             dispatcher.stop(stop)
-            follower.end()
+            end_reading()
 
         journal.on_full = lambda error: stop_both(Stop(error.code, error.message))
         minding = asyncio.ensure_future(minder.mind(stop_both))
@@ -190,21 +201,23 @@ class _Sending:
             with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
                 stop = await _ended(sending, dispatcher)
                 follower.expect_more(False)
+                if stop is not None:
+                    end_reading()
                 if reading is not None:
-                    await self._follow_to_the_end(reading, follower, stop)
+                    await self._follow_to_the_end(reading, follower)
         finally:
             minding.cancel()
         return self._reason(dispatcher.stopped, follower)
 
-    async def _follow_to_the_end(self, reading: asyncio.Task[None], follower: Follower, stop: Stop | None) -> None:
-        if stop is not None:
-            follower.end()
+    async def _follow_to_the_end(self, reading: asyncio.Task[None], follower: Follower) -> None:
         seconds = self._following.seconds
-        try:
-            async with asyncio.timeout(None if seconds == inf else seconds):
-                await reading
-        except TimeoutError:
+        _, unfinished = await asyncio.wait([reading], timeout=None if seconds == inf else seconds)
+        if unfinished:
             self._teller.warn(f"{follower.left:,} runs had not ended after the set wait; they go on by themselves")
+            reading.cancel()
+            await asyncio.wait([reading])
+        if not reading.cancelled():
+            reading.result()
 
     def _reason(self, stop: Stop | None, follower: Follower) -> Stop | None:
         if stop is not None:

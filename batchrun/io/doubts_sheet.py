@@ -38,7 +38,7 @@ _HELP = {
     NOT_RUN: "yes, when you are sure that there is no such run: the row can then be sent again.",
     CHECKED_BY: "Your name.",
 }
-_WIDTHS = (8, 22, 16, 21, 21, 60, 34, 11, 18)
+_WIDTHS = (8, 22, 16, 25, 25, 60, 34, 11, 18)
 _YES, _NO = ("yes", "y", "true", "x", "1"), ("", "no", "n", "false", "0")
 
 
@@ -68,8 +68,8 @@ def _write(sheet: Worksheet, row: int, doubt: Doubt) -> None:
     for column, value in enumerate(told, 1):
         cell = at(sheet, row, column)
         if isinstance(value, datetime):
-            cell.value = value.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-            cell.number_format = "yyyy-mm-dd hh:mm:ss"
+            cell.value = value.astimezone(UTC).replace(tzinfo=None)
+            cell.number_format = "yyyy-mm-dd hh:mm:ss.000"
         elif isinstance(value, str):
             put_text(cell, value)
         else:

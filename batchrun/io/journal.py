@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from batchrun.errors import JournalUnusable, Stopped
@@ -20,7 +21,9 @@ from batchrun.io import journal_migrations, system
 from batchrun.io.journal_tables import VERSION, meta, metadata
 
 BUSY_SECONDS = 30
+NAP = 0.02
 RESERVE_BYTES = 4 << 20
+SQLITE = b"SQLite format 3\0"
 
 
 def default_path() -> Path:
@@ -44,9 +47,13 @@ class Journal:
             try:
                 yield connection
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                _roll_back(connection)
                 raise
-            connection.exec_driver_sql("COMMIT")
+            try:
+                connection.exec_driver_sql("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -56,7 +63,7 @@ class Journal:
             try:
                 yield connection
             finally:
-                connection.exec_driver_sql("ROLLBACK")
+                _roll_back(connection)
 
     def close(self) -> None:
         """Close the journal."""
@@ -97,16 +104,37 @@ def open_journal(path: Path | None = None) -> Journal:
         system.make_private_folder(place.parent)
         if not place.exists():
             place.touch(mode=0o600)
+        _refuse_what_is_no_journal(place)
         system.make_private(place)
     except OSError as error:
         raise JournalUnusable(
             f"the journal {place} cannot be opened: {error.strerror}; choose another place with --journal"
         ) from None
     journal = Journal(place, _engine(place))
-    with _told(place):
-        _prepare(journal)
+    try:
+        with _told(place):
+            _prepare(journal)
+    except BaseException:
+        journal.close()
+        raise
     _make_reserve(journal.reserve)
     return journal
+
+
+def _refuse_what_is_no_journal(path: Path) -> None:
+    # Before its mode is changed; and SQLite would take a file of a few bytes for an empty one.
+    if path.is_dir():
+        raise JournalUnusable(f"{path} is a folder; name a file in it with --journal or BATCHRUN_JOURNAL")
+    with path.open("rb") as file:
+        begins = file.read(len(SQLITE))
+    if begins not in (b"", SQLITE):
+        raise JournalUnusable(f"the file {path} is damaged or is no journal; name another with --journal")
+
+
+def _roll_back(connection: Connection) -> None:
+    # SQLite has rolled back by itself after some errors, a full disk among them; then there is nothing left to do.
+    if getattr(connection.connection.dbapi_connection, "in_transaction", True):
+        connection.exec_driver_sql("ROLLBACK")
 
 
 def _make_reserve(path: Path) -> None:
@@ -128,15 +156,31 @@ def journal_if_any(path: Path | None = None) -> Journal | None:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    url = URL.create("sqlite", database=str(path))  # as text, a ? in a folder's name would cut it short
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # BEGIN and COMMIT are said by this module alone
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        _keep_a_log(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    # SQLite waits for no other process when a new file changes to WAL, so that of several at once some must try again.
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(NAP)
+        else:
+            return
 
 
 def _prepare(journal: Journal) -> None:
@@ -163,7 +207,10 @@ def _prepare(journal: Journal) -> None:
 def _version(journal: Journal) -> int | None:
     """Give an existing journal's version; None for a file without tables."""
     with journal.reading() as connection:
-        if not inspect(connection).has_table(meta.name):
+        tables = inspect(connection).get_table_names()
+        if tables and meta.name not in tables:
+            raise JournalUnusable(f"the file {journal.path} is another program's; name another with --journal")
+        if not tables:
             return None
         found = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
         return None if found is None else int(found)

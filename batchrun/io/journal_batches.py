@@ -102,7 +102,9 @@ def seal(connection: Connection, batch_id: int, now: datetime) -> str:
 
 
 def discard(connection: Connection, batch_id: int) -> None:
-    """Remove a batch that was never sealed."""
+    """Remove a batch that was never sealed; leave one alone that was sealed meanwhile."""
+    if batch_id not in unsealed(connection):
+        return
     for table in (run_ids, events, rows):
         connection.execute(delete(table).where(table.c.batch_id == batch_id))
     connection.execute(delete(batches).where(batches.c.id == batch_id, batches.c.name.is_(None)))

@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import Connection, insert, select
 
@@ -26,12 +27,17 @@ def keep_file(connection: Connection, path: Path, sha256: str) -> None:
     digest = hashlib.sha256()
     known = _is_kept(connection, sha256)
     with path.open("rb") as file:
-        for number, piece in enumerate(iter(lambda: file.read(PIECE), b"")):
+        for number, piece in enumerate(_read_pieces(file)):
             digest.update(piece)
             if not known:
                 _insert(connection, sha256, number, piece)
     if digest.hexdigest() != sha256:
         raise BadInput(f"{path.name} was changed while it was being read; run the command again")
+
+
+def _read_pieces(file: BinaryIO) -> Iterator[bytes]:
+    yield file.read(PIECE)  # an empty file has one piece, too
+    yield from iter(lambda: file.read(PIECE), b"")
 
 
 def keep_bytes(connection: Connection, content: bytes) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, update
 
+from batchrun.io import system
 from batchrun.io.journal_tables import VERSION, meta
 
 # What each version added, as the statements that lead to it from the one before.
@@ -18,6 +19,8 @@ STEPS: dict[int, tuple[str, ...]] = {
 def keep_copy(path: Path, version: int) -> Path:
     """Keep a copy of a journal beside it, as `journal.db.v1`; SQLite's own backup takes what is in the WAL too."""
     copy = path.with_name(f"{path.name}.v{version}")
+    copy.touch(mode=0o600)
+    system.make_private(copy)
     source, target = sqlite3.connect(path), sqlite3.connect(copy)
     try:
         source.backup(target)

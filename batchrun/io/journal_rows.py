@@ -20,6 +20,8 @@ from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_tables import batches, events, rows
 from batchrun.model import Cell, Environment, Problem, State
 
+OTHER_PAYLOAD = ", with another payload than this row's"
+
 
 @dataclass(frozen=True, slots=True)
 class RowRecord:
@@ -85,7 +87,15 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
     """Make those staged rows duplicates whose key is taken in their world, and say by what."""
     other = rows.alias("other")
     wanted = (
-        select(rows.c.position, batches.c.name, other.c.number, other.c.state, other.c.sent_at, other.c.run_id)
+        select(
+            rows.c.position,
+            batches.c.name,
+            other.c.number,
+            other.c.state,
+            other.c.sent_at,
+            other.c.run_id,
+            (other.c.payload_id == rows.c.payload_id).label("same_payload"),
+        )
         .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
         .join(batches, batches.c.id == other.c.batch_id)
         .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
@@ -102,7 +112,15 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
 def _taken_by(row: Any) -> str:
     sent = f" sent {row.sent_at[:10]}" if row.sent_at else ""
     run = f", run {row.run_id}" if row.run_id else ""
-    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run})"
+    changed = "" if row.same_payload else OTHER_PAYLOAD
+    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run}){changed}"
+
+
+def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
+    """Give the row numbers of duplicates whose key was sent with another payload."""
+    wanted = select(rows.c.number).where(rows.c.batch_id == batch_id, rows.c.state == State.DUPLICATE.value)
+    found = connection.execute(wanted.where(rows.c.error.endswith(OTHER_PAYLOAD)).order_by(rows.c.position))
+    return [number for (number,) in found]
 
 
 def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> set[bytes]:

@@ -259,7 +259,8 @@ def _nothing_follows(response: httpx.Response) -> bool:
         stream = response.extensions["network_stream"]
         tls = stream.get_extra_info("ssl_object")
         carrier = stream._stream if tls is None else stream._stream.transport_stream
-        left_over, _ = response.stream._httpcore_stream._stream._connection._h11_state.trailing_data  # type: ignore[attr-defined]
+        body: Any = response.stream
+        left_over, _ = body._httpcore_stream._stream._connection._h11_state.trailing_data
         return not left_over and not carrier._protocol.read_queue and (tls is None or _is_quiet(tls))
     except (AttributeError, KeyError):
         return False

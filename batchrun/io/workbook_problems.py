@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEADER = ("row", "cell", "column", "path", "value", "code", "message")
 _MESSAGE_WIDTH, _CHARACTERS_A_LINE = 84, 88
-NONE_FOUND = "No problems were found."
+NONE_FOUND = "No problems were found in the sheet."
 
 
 def spool_problems(

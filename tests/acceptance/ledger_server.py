@@ -12,6 +12,7 @@ import random
 import socket
 import sqlite3
 import struct
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -290,6 +291,15 @@ class LedgerDesk(Desk):
     def __init__(self, folder: Path, server: LedgerServer) -> None:
         super().__init__(folder, server)
         self.server = server
+
+    @contextmanager
+    def sending(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Let the job run beside the test, and not beyond it."""
+        with self.started("run", "payouts.yaml", "--json", *words) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
     def json(self, command: str, *words: str | Path, batch: str = "last", **more: Any) -> Outcome:
         """Run a command on a batch, and hold its document to be complete."""

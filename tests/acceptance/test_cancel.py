@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from finance_desk import PATIENCE, Outcome, in_the_background, invoices, until
+from finance_desk import PATIENCE, Outcome, in_the_background, invoices, killed, until
 from ledger_server import LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
 
 
@@ -16,23 +17,28 @@ def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
     desk.sheet(invoices(rows))
 
 
+def second(data: object) -> bool:
+    """Let the second invoice wait for a review."""
+    assert isinstance(data, dict)
+    return int(data["invoiceNumber"]) == 2
+
+
 @pytest.mark.parametrize("rate", ["10/s", "30/min"])
 def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_its_runs(
     tmp_path: Path, rate: str
 ) -> None:
-    with at_a_ledger(tmp_path, run_seconds=60, review=lambda data: int(data["invoiceNumber"]) == 2) as desk:
+    with at_a_ledger(tmp_path, run_seconds=60, review=second) as desk, ExitStack() as stack:
         sandbox_jobs(desk, 200)
-        sender = desk.started("run", "payouts.yaml", "--rate", rate, "--json")
-        until(lambda: len(desk.server.runs), lambda count: count >= 3)
+        sender = stack.enter_context(desk.sending("--rate", rate))
+        until(lambda: len(desk.server.runs) >= 3 and desk.server.accepted("00002"), bool)
         for run in desk.server.runs.values():
             run.created -= 61 if not run.reviewed else 0  # it comes to its review at once
         until(lambda: desk.row("00002").state, lambda state: state == "awaiting_review")
-        canceller = desk.started("cancel", "last", "--json")
-        asked = until(lambda: desk.ask_journal("SELECT cancel_asked_at FROM batches")[0][0] or not _alive(sender), bool)
+        canceller = stack.enter_context(desk.started("cancel", "last", "--json"))
+        until(lambda: desk.ask_journal("SELECT cancel_asked_at FROM batches")[0][0] or sender.poll() is not None, bool)
         began = time.monotonic()
         stdout, stderr = sender.communicate(timeout=PATIENCE)
         took, last = time.monotonic() - began, max(start.at for start in desk.server.starts)
-        assert asked
         assert last - began < 1.2, "it went on sending"
         assert took < 6, "it went on following"
         stopped = Outcome(sender.returncode, stdout, stderr).ended(3)
@@ -51,17 +57,13 @@ def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_it
         ledger_of(desk).holds()
 
 
-def _alive(process: object) -> bool:
-    return process.poll() is None  # type: ignore[attr-defined]
-
-
 def test_what_was_cancelled_is_sent_after_all_when_it_is_resumed(tmp_path: Path) -> None:
     with at_a_ledger(tmp_path, run_seconds=0.1) as desk:
         sandbox_jobs(desk, 30)
-        sender = desk.started("run", "payouts.yaml", "--rate", "5/s", "--json")
-        until(lambda: len(desk.server.runs), lambda count: count >= 3)
-        desk.json("cancel").ended(3)
-        sender.communicate(timeout=PATIENCE)
+        with desk.sending("--rate", "5/s") as sender:
+            until(lambda: len(desk.server.runs), lambda count: count >= 3)
+            desk.json("cancel").ended(3)
+            sender.communicate(timeout=PATIENCE)
         assert sender.returncode == 3
         assert 0 < desk.states()["ready"] < 30
         desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.rate', 'unlimited')")
@@ -108,10 +110,9 @@ def test_open_runs_are_cancelled_at_once_however_slowly_the_job_sends(tmp_path: 
 def test_cancel_of_a_killed_sender_doubts_what_was_under_way(tmp_path: Path) -> None:
     with at_a_ledger(tmp_path, never_answer=lambda data: int(data["invoiceNumber"]) > 4) as desk:
         desk.sheet(invoices(20))
-        sender = desk.started("run", "payouts.yaml", "--json")
-        until(lambda: len(desk.server.runs), lambda count: count == 12)
-        sender.kill()
-        sender.communicate(timeout=PATIENCE)
+        with desk.sending() as sender:
+            until(lambda: len(desk.server.runs), lambda count: count == 12)
+            killed(sender)
         done = desk.json("cancel").ended(3)
         assert desk.states() == {"completed": 4, "in_doubt": 8, "ready": 8}
         assert len(ledger_of(desk).holds().unknown) == 8

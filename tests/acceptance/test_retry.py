@@ -33,8 +33,8 @@ def test_refused_rows_are_sent_again_and_keep_their_history(tmp_path: Path) -> N
         assert ledger_of(desk).holds().accepted == 20
         workbook_agrees(desk, done)
         life = desk.command("show", "last", "--row", "6", "--json").ended(0).document
-        assert [step["after"] for step in life["history"]].count("sending") == 3
-        assert [step["after"] for step in life["history"]].count("refused") == 2
+        assert [step["after"] for step in life["steps"]].count("sending") == 3
+        assert [step["after"] for step in life["steps"]].count("refused") == 2
 
 
 def test_only_the_rows_that_are_named_are_sent_again(tmp_path: Path) -> None:
@@ -122,14 +122,10 @@ def test_a_retry_beside_a_sender_waits_for_it(tmp_path: Path) -> None:
     with at_a_ledger(tmp_path, refuse=one_in_five, never_answer=lambda data: int(data["invoiceNumber"]) == 20) as desk:
         desk.sheet(invoices(24))
         desk.server.switches.refuse = lambda data: one_in_five(data) if int(data["invoiceNumber"]) < 20 else None
-        with desk.started("run", "payouts.yaml", "--json") as sender:
-            try:
-                until(lambda: desk.states() if desk.has_batch() else {}, lambda now: now == AT_REST)
-                held = desk.json("retry").ended(2)
-                assert "right now" in held.words
-                assert desk.states() == AT_REST
-            finally:
-                sender.kill()
+        with desk.sending():
+            until(lambda: desk.states() if desk.has_batch() else {}, lambda now: now == AT_REST)
+            assert desk.json("retry").ended(2).document["error"]["code"] == "held"
+            assert desk.states() == AT_REST
 
 
 AT_REST = {"completed": 20, "refused": 3, "sending": 1}

@@ -203,3 +203,26 @@ def test_whatever_is_read_it_comes_to_an_end(seed: int) -> None:
     done = follow(journal, FakeApi(read=read), readers=dice.choice([1, 2, 8]), rate=dice.choice([inf, 5.0]))
     assert done.follower.left == 0
     assert set(journal.states()) <= {State.COMPLETED, State.FAILED}
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 5.0])
+def test_a_run_that_a_webhook_told_of_is_read_no_more(after: float) -> None:
+    async def forget(following: Following) -> None:
+        await asyncio.sleep(after)
+        for position in range(5):
+            following.follower.forget(position)
+
+    done = follow(running(5), FakeApi(read=becomes("completed", 10**9)), forget)
+    assert done.seconds < after + 0.3
+    assert done.follower.left == 0
+
+
+def test_a_run_that_is_both_open_and_added_is_followed_once() -> None:
+    journal = running(1)
+    journal.seconds = 1.0
+
+    async def add(following: Following) -> None:
+        following.follower.add(OpenRun(0, "run_0", State.RUNNING))
+
+    done = follow(journal, FakeApi(), add)
+    assert len(done.api.reads) == 1

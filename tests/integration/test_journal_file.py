@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "contract"))
 from journals import NOW, add_batch, draft, opened, row_values, states
 from sqlalchemy import select, update
 
-from batchrun.errors import BadInput, BatchrunError, JournalUnusable, NotFound
+from batchrun.errors import BadInput, BatchrunError, JournalUnusable, NotFound, Stopped
 from batchrun.io import journal_batches, journal_files, journal_rows, system
 from batchrun.io.journal import Journal, default_path, journal_if_any, open_journal
 from batchrun.io.journal_tables import VERSION, batches, meta, rows
@@ -319,3 +319,17 @@ def test_another_program_s_database_is_refused_and_left_as_it_is(tmp_path: Path)
     assert "another program's" in refusal(place)
     with contextlib.closing(sqlite3.connect(place)) as plain:
         assert plain.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+
+
+def test_a_journal_that_another_program_holds_for_too_long_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchrun.io.journal.BUSY_SECONDS", 0.05)
+    with opened(tmp_path / "journal.db") as journal, contextlib.closing(sqlite3.connect(journal.path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Stopped) as caught:
+            add_batch(journal, 1)
+        other.rollback()
+        assert caught.value.code == "journal-busy"
+        assert "\n" not in caught.value.message
+        assert add_batch(journal, 1).name == "payouts-001"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -329,6 +331,27 @@ def test_no_noise_on_the_wire_makes_the_door_raise(seed: int) -> None:
             judge(seen, Context(NOW))
 
     with_door(work, seconds=0.5)
+
+
+def test_a_server_that_says_goodbye_with_its_answer_is_connected_to_anew() -> None:
+    async def parting(peer: Peer) -> None:
+        await peer.read_request()
+        assert peer._tls is not None
+        peer._tls.write(accepted("run_a"))
+        with contextlib.suppress(ssl.SSLError):
+            peer._tls.unwrap()
+        await peer._flush_tls()
+
+    async def work(door: RunnerApi, server: FaultServer) -> None:
+        server.plan = [parting]
+        assert [run_of((await one_start(door))[0]) for _ in range(2)] == ["run_a", "run_1"]
+
+    server = with_door(work, tls=True)
+    assert (server.posts, server.connections) == (2, 2)
+
+
+def test_a_connection_whose_buffers_cannot_be_looked_into_is_not_used_again() -> None:
+    assert not runner_api._nothing_follows(httpx.Response(202))
 
 
 def test_broken_records_of_tls_make_the_door_give_an_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -125,6 +126,16 @@ ANSWERS: list[tuple[str, bytes, Event, Effect, str | None]] = [
     (
         "gzip",
         message(202, packed(b'{"runId":"run_1","status":"running"}'), headers=("Content-Encoding: gzip",)),
+        Event.RUNNING, Effect.GOES_ON, "run_1",
+    ),
+    (
+        "deflate",
+        message(202, zlib.compress(b'{"runId":"run_1","status":"running"}'), headers=("Content-Encoding: deflate",)),
+        Event.RUNNING, Effect.GOES_ON, "run_1",
+    ),
+    (
+        "cut gzip",
+        message(202, packed(b'{"runId":"run_1","status":"running"}')[:-9], headers=("Content-Encoding: gzip",)),
         Event.RUNNING, Effect.GOES_ON, "run_1",
     ),
     (

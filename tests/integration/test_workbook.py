@@ -314,7 +314,7 @@ def test_one_line_a_problem(path: Path) -> None:
 def test_no_problem_is_said_in_a_sentence(path: Path) -> None:
     write_workbook(path, content(row()))
 
-    assert list(sheet_of(path, "Problems").values) == [("No problems were found.",)]
+    assert list(sheet_of(path, "Problems").values) == [("No problems were found in the sheet.",)]
 
 
 @pytest.mark.slow

@@ -80,11 +80,11 @@ def test_whatever_429s_come_the_pace_stays_between_its_bounds_and_recovers(
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.booleans(), max_size=300))
 def test_retries_never_exceed_what_was_there_and_what_was_refilled(successes: list[bool]) -> None:
-    budget, spent, refilled = RetryBudget(), 0, 0
+    budget, spent, refilled = RetryBudget(start=60, most=100, cost=5, gain=2), 0, 0
     for success in successes:
         if success:
             budget.refill()
-            refilled += 1
+            refilled += 2
         else:
             spent += budget.spend()
         assert spent * 5 <= 60 + refilled

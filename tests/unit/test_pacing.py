@@ -28,7 +28,7 @@ def test_with_a_perfect_clock_at_least_97_percent_of_the_rate_is_used(per_second
 def test_the_first_send_is_no_burst() -> None:
     times = sends(Pace(1000.0), 50.0, 3)
     assert times[0] == 50.0
-    assert times[1] - times[0] == pytest.approx(0.001, rel=0.01)
+    assert times[1] - times[0] == pytest.approx(0.001, rel=0.03)
 
 
 @pytest.mark.parametrize("per_second", [5.0, 100.0, 1000.0])
@@ -56,14 +56,14 @@ def test_429_pauses_and_then_halves_the_pace() -> None:
     assert pace.wait(1.0) == 7.0
     assert pace.is_slowed
     times = sends(pace, 8.0, 6)
-    assert times[5] - times[1] == pytest.approx(4 * 2 * 0.1, rel=0.01)
+    assert times[5] - times[1] == pytest.approx(4 * 2 * 0.1, rel=0.03)
 
 
 def test_a_volley_of_429s_halves_once_and_the_longest_pause_holds() -> None:
     pace = Pace(10.0)
     for pause in (1.0, 5.0, 2.0):
         pace.slow_down(0.0, pause)
-    assert pace.interval == pytest.approx(0.2, rel=0.01)
+    assert pace.interval == pytest.approx(0.2, rel=0.03)
     assert pace.wait(0.0) == 5.0
 
 
@@ -71,7 +71,7 @@ def test_the_pace_never_falls_below_a_sixty_fourth() -> None:
     pace = Pace(64.0)
     for number in range(20):
         pace.slow_down(float(number), 0.0)
-    assert pace.interval == pytest.approx(1.0 / (64.0 * SLOWEST_SHARE), rel=0.01)
+    assert pace.interval == pytest.approx(1.0 / (64.0 * SLOWEST_SHARE), rel=0.03)
 
 
 def test_the_pace_recovers_by_quiet_answers() -> None:
@@ -104,23 +104,23 @@ def test_an_unlimited_pace_is_halved_from_what_it_reached() -> None:
 def test_an_unlimited_pace_that_sent_nothing_yet_is_slowed_to_half_a_send_a_second() -> None:
     pace = Pace(inf)
     pace.slow_down(0.0, 0.0)
-    assert pace.interval == pytest.approx(2.0, rel=0.01)
+    assert pace.interval == pytest.approx(2.0, rel=0.03)
 
 
-def test_no_window_of_a_second_holds_more_than_the_rate() -> None:
+def test_a_window_is_full_at_its_rate_and_opens_when_the_oldest_send_has_left_it() -> None:
     window = Window(3.0)
     for _ in range(3):
         assert window.wait(10.0) == 0.0
         window.take(10.0)
-    assert window.wait(10.0) == 1.0
-    assert window.wait(10.75) == 0.25
-    assert window.wait(11.0) == 0.0
+    assert 1.0 <= window.wait(10.0) <= 1.03
+    assert 0.25 <= window.wait(10.75) <= 0.28
+    assert window.wait(11.03) == 0.0
 
 
 def test_a_rate_below_one_a_second_spans_more_than_a_second() -> None:
     window = Window(0.25)
     window.take(0.0)
-    assert window.wait(1.0) == 3.0
+    assert 3.0 <= window.wait(1.0) <= 3.12
 
 
 def test_an_unlimited_window_is_always_open() -> None:
@@ -138,7 +138,7 @@ def test_backoff_doubles_up_to_its_cap_with_full_jitter(attempt: int, chance: fl
 
 
 def test_a_retry_budget_is_spent_refilled_and_never_overflows() -> None:
-    budget = RetryBudget(tokens=10.0, cost=5.0, gain=2.0)
+    budget = RetryBudget(start=10.0, most=10.0, cost=5.0, gain=2.0)
     budget.refill()
     assert [budget.spend() for _ in range(3)] == [True, True, False]
     for _ in range(3):

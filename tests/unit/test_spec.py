@@ -35,6 +35,12 @@ def test_a_sheet_is_named_or_numbered_and_statuses_may_mean_not_run() -> None:
     assert spec_of(DATA, procedure={"id": "p", "not_run": [503]}).procedure.not_run == (503,)
 
 
+@pytest.mark.parametrize("name", ["Montant payé", "Montant paye\u0301", "Montant\u00a0payé", " Montant payé "])
+def test_a_columns_name_is_compared_trimmed_and_composed_as_headers_are(name: str) -> None:
+    made = spec_of({"a": name, "b": {"column": name, "blank": "null"}}, key=name, results={"totals": [name]})
+    assert {*made.key, *made.results.totals, *(target.column for target in made.data.values())} == {"Montant payé"}
+
+
 @pytest.mark.parametrize(("text", "size"), [("5MB", 5 * 10**6), ("2 GB", 2 * 10**9)])
 def test_a_size_is_a_number_of_bytes(text: str, size: int) -> None:
     assert spec_of(DATA, source={"file": "x", "max_size": text}).source.max_bytes == size

@@ -50,8 +50,8 @@ def built(**values: Any) -> dict[str, Any]:
 
 
 def test_values_build_the_objects_and_lists_around_them() -> None:
-    root = built(**{"a.b": 1, "a.c": 2, "d[1].e": 3, "d[0].e": 4, "f[0][0]": 5})
-    assert root == {"a": {"b": 1, "c": 2}, "d": [{"e": 4}, {"e": 3}], "f": [[5]]}
+    root = built(**{"a.b": 1, "a.c": 2, "d[1].e": 3, "d[0].e": 4, "d[0].g": 6, "f[0][0]": 5})
+    assert root == {"a": {"b": 1, "c": 2}, "d": [{"e": 4, "g": 6}, {"e": 3}], "f": [[5]]}
 
 
 def test_places_of_a_list_that_nothing_filled_close_up_at_every_depth() -> None:

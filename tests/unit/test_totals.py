@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from batchrun.core.totals import Totals, amount_text, as_json, grouped, sums_of
+from batchrun.core.totals import Totals, amount_text, as_json, counted, grouped, sums_of
 from batchrun.model import State
 
 
@@ -45,6 +45,10 @@ def test_without_columns_there_are_no_totals() -> None:
     totals = Totals([])
     totals.add(State.READY, [])
     assert totals.controls() == ()
+
+
+def test_things_are_counted_in_words() -> None:
+    assert [counted(number, "row") for number in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
 
 
 def test_programs_get_a_point_and_people_get_thousands() -> None:
