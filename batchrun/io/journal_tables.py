@@ -71,6 +71,7 @@ batches = Table(
     Column("stopped", Text),  # why sending stopped last; null once nothing is left to send
     Index("batches_by_identity", "identity"),
     Index("batches_by_stem", "stem"),
+    sqlite_autoincrement=True,  # the number of a discarded batch names its lock still, so it is never given again
 )
 
 rows = Table(

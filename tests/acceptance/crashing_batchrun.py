@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,11 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from finance_desk import CANARY, Outcome
+from ledger_server import LedgerDesk, at_a_ledger
+
 CRASHED = 137
+LONGEST = 120  # seconds for a command
 TRACED = {
     "http11.send_request_headers.started": "the first byte is about to leave",
     "http11.send_request_body.complete": "the last byte has left",
@@ -73,6 +78,39 @@ def a_crasher(environment: Mapping[str, str] = os.environ) -> Iterator[Crasher]:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) == 0
+
+
+class CrashDesk(LedgerDesk):
+    """A desk whose commands run in the crasher's children, which is quick; what is `started` is a process as ever."""
+
+    crasher: Crasher
+
+    def crash(self, crash_at: int | None, *words: str, environment: Mapping[str, str] | None = None) -> Crash:
+        """Run a command up to its n-th point."""
+        line = [*words, *(["--base-url", self.server.origin] if words[0] in {"run", "check"} else [])]
+        return self.crasher.run(line, self.folder, environment or self.environment, crash_at)
+
+    def command(self, *words: str | Path, key: str | None = None, complete: bool = True, **more: Any) -> Outcome:
+        """Run a command to its end; a key replaces the desk's, an empty one takes it away."""
+        environment = {**self.environment, **more.pop("environment", {})}
+        if key is not None:
+            environment["RAPIDFOLIO_API_KEY"] = key
+        assert not more
+        done = self.crash(
+            None, *map(str, words), environment={name: text for name, text in environment.items() if text}
+        )
+        assert CANARY.decode() not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
+        return Outcome(done.code, done.stdout, done.stderr)
+
+
+@contextmanager
+def at_a_crash_desk(folder: Path, crasher: Crasher, **switches: Any) -> Iterator[CrashDesk]:
+    """Give a desk whose commands are quick, and can be made to crash."""
+    with at_a_ledger(folder, desk=CrashDesk, **switches) as desk:
+        assert isinstance(desk, CrashDesk)
+        desk.crasher = crasher
+        yield desk
 
 
 class Points:
@@ -162,6 +200,7 @@ def _in_a_child(order: dict[str, Any], point: Points) -> dict[str, Any]:
         for number, place in enumerate(places, 1):
             os.dup2(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        signal.alarm(LONGEST)
         try:
             _run(order, point)
         finally:

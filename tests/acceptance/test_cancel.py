@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from crashing_batchrun import Crasher, a_crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, in_the_background, invoices, killed, until
-from ledger_server import LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
+from ledger_server import LedgerDesk, ledger_of, workbook_agrees
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    """Load batchrun once for all commands of this module."""
+    with a_crasher() as one:
+        yield one
 
 
 def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
@@ -25,9 +34,9 @@ def second(data: object) -> bool:
 
 @pytest.mark.parametrize("rate", ["10/s", "30/min"])
 def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_its_runs(
-    tmp_path: Path, rate: str
+    tmp_path: Path, crasher: Crasher, rate: str
 ) -> None:
-    with at_a_ledger(tmp_path, run_seconds=60, review=second) as desk, ExitStack() as stack:
+    with at_a_crash_desk(tmp_path, crasher, run_seconds=60, review=second) as desk, ExitStack() as stack:
         sandbox_jobs(desk, 200)
         sender = stack.enter_context(desk.sending("--rate", rate))
         until(lambda: len(desk.server.runs) >= 3 and desk.server.accepted("00002"), bool)
@@ -57,8 +66,8 @@ def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_it
         ledger_of(desk).holds()
 
 
-def test_what_was_cancelled_is_sent_after_all_when_it_is_resumed(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, run_seconds=0.1) as desk:
+def test_what_was_cancelled_is_sent_after_all_when_it_is_resumed(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, run_seconds=0.1) as desk:
         sandbox_jobs(desk, 30)
         with desk.sending("--rate", "5/s") as sender:
             until(lambda: len(desk.server.runs), lambda count: count >= 3)
@@ -73,8 +82,10 @@ def test_what_was_cancelled_is_sent_after_all_when_it_is_resumed(tmp_path: Path)
         workbook_agrees(desk, resumed)
 
 
-def test_a_cancellation_that_nobody_came_to_hear_does_not_stop_the_next_resume(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path) as desk:
+def test_a_cancellation_that_nobody_came_to_hear_does_not_stop_the_next_resume(
+    tmp_path: Path, crasher: Crasher
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
         desk.sheet(invoices(30))
         desk.run("--no-wait", key="rsk_sandbox_CANARYexpired").ended(3)
         desk.tell_journal("UPDATE batches SET cancel_asked_at = '2026-10-01T00:00:00.000000Z'")
@@ -83,8 +94,10 @@ def test_a_cancellation_that_nobody_came_to_hear_does_not_stop_the_next_resume(t
         assert desk.states() == {"completed": 30}
 
 
-def test_cancel_with_a_bad_key_says_so_after_as_many_requests_as_are_in_flight(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, run_seconds=60) as desk:
+def test_cancel_with_a_bad_key_says_so_after_as_many_requests_as_are_in_flight(
+    tmp_path: Path, crasher: Crasher
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher, run_seconds=60) as desk:
         sandbox_jobs(desk, 40)
         desk.run("--no-wait").ended(4)
         before, began = len(desk.server.requests), time.monotonic()
@@ -96,8 +109,8 @@ def test_cancel_with_a_bad_key_says_so_after_as_many_requests_as_are_in_flight(t
         assert desk.states() == {"running": 40}
 
 
-def test_open_runs_are_cancelled_at_once_however_slowly_the_job_sends(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, run_seconds=60) as desk:
+def test_open_runs_are_cancelled_at_once_however_slowly_the_job_sends(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, run_seconds=60) as desk:
         sandbox_jobs(desk, 6)
         desk.run("--no-wait").ended(4)
         desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.rate', '6/min')")
@@ -107,8 +120,8 @@ def test_open_runs_are_cancelled_at_once_however_slowly_the_job_sends(tmp_path: 
         assert desk.states() == {"cancelled": 6}
 
 
-def test_cancel_of_a_killed_sender_doubts_what_was_under_way(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, never_answer=lambda data: int(data["invoiceNumber"]) > 4) as desk:
+def test_cancel_of_a_killed_sender_doubts_what_was_under_way(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, never_answer=lambda data: int(data["invoiceNumber"]) > 4) as desk:
         desk.sheet(invoices(20))
         with desk.sending() as sender:
             until(lambda: len(desk.server.runs), lambda count: count == 12)
@@ -119,8 +132,8 @@ def test_cancel_of_a_killed_sender_doubts_what_was_under_way(tmp_path: Path) -> 
         workbook_agrees(desk, done)
 
 
-def test_a_batch_that_ended_has_nothing_to_cancel(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path) as desk:
+def test_a_batch_that_ended_has_nothing_to_cancel(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
         desk.sheet(invoices(3))
         desk.run().ended(0)
         before = len(desk.server.requests)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
-from crashing_batchrun import CRASHED, Crash, Crasher, a_crasher
-from finance_desk import Outcome, in_the_background, invoices
-from ledger_server import Fault, LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
+from crashing_batchrun import CRASHED, CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from finance_desk import in_the_background, invoices
+from ledger_server import Fault, ledger_of, workbook_agrees
 
 ROWS = invoices(4)
 KEYS = [row["Invoice No"] for row in ROWS]
@@ -28,41 +26,12 @@ def crasher() -> Iterator[Crasher]:
         yield one
 
 
-class CrashDesk(LedgerDesk):
-    """A desk whose commands run in the crasher's children."""
-
-    crasher: Crasher
-
-    def crash(self, crash_at: int | None, *words: str) -> Crash:
-        """Run a command up to its n-th point."""
-        line = [*words, "--json", *(["--base-url", self.server.origin] if words[0] == "run" else [])]
-        return self.crasher.run(line, self.folder, self.environment, crash_at)
-
-    def command(self, *words: str | Path, key: str | None = None, complete: bool = True, **more: Any) -> Outcome:
-        """Run a command to its end."""
-        done = self.crash(None, *(str(word) for word in words if word != "--json"))
-        return Outcome(done.code, done.stdout, done.stderr)
-
-
 def faults(key: str, attempt: int) -> Fault | None:
     """Lose one answer and slow one row down."""
     return {("00002", 1): Fault.HANG_UP, ("00004", 1): Fault.SLOW_DOWN_429}.get((key, attempt))
 
 
-@contextmanager
-def at_a_crash_desk(folder: Path, crasher: Crasher, mode: str) -> Iterator[CrashDesk]:
-    """Give a desk of four rows, of which one loses its answer and another is asked to come again."""
-    folder.mkdir()
-    with at_a_ledger(folder, desk=CrashDesk) as desk:
-        assert isinstance(desk, CrashDesk)
-        desk.crasher = crasher
-        desk.server.plan = faults
-        desk.job(in_the_background if mode == "async" else str)
-        desk.sheet(ROWS)
-        yield desk
-
-
-RUN = ("run", "payouts.yaml", "--concurrency", "2", "--rate", "unlimited", "--no-wait")
+RUN = ("run", "payouts.yaml", "--concurrency", "2", "--rate", "unlimited", "--no-wait", "--json")
 
 
 @pytest.mark.parametrize(
@@ -79,14 +48,19 @@ def test_at_every_point_of_a_run_and_of_its_resume_nothing_is_lost_or_twice(
     passed: Counter[str] = Counter()
     for number in count(1, stride):
         assert number < MOST_POINTS
-        with at_a_crash_desk(tmp_path / str(number), crasher, mode) as desk:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with at_a_crash_desk(folder, crasher) as desk:
+            desk.server.plan = faults
+            desk.job(in_the_background if mode == "async" else str)
+            desk.sheet(ROWS)
             first = desk.crash(number, *RUN)
             if first.code != CRASHED:
                 break
             passed[first.at] += 1
             ledger_of(desk).holds()
             if desk.has_batch():
-                again = desk.crash(number % 17 + 1, "resume", "last")
+                again = desk.crash(number % 17 + 1, "resume", "last", "--json")
                 passed[f"resume: {again.at}"] += 1
                 ledger_of(desk).holds()
             _to_the_end(desk)
@@ -104,7 +78,7 @@ POINTS = {
 
 def _to_the_end(desk: CrashDesk) -> None:
     """Resume without a crash, then settle what is in doubt as the server knows it: every row has its one run."""
-    resumed = desk.json(*RUN[:1], *RUN[2:-1], "--or-resume", batch=RUN[1])
+    resumed = desk.json(*RUN[:1], *RUN[2:-2], "--or-resume", batch=RUN[1])
     assert resumed.code in (0, 1), resumed.stderr
     assert set(desk.states()) <= {"completed", "in_doubt"}
     ledger_of(desk).holds()

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from crashing_batchrun import Crasher, a_crasher, at_a_crash_desk
 from finance_desk import invoices, until
 from independent_server import LIVE_KEY
-from ledger_server import Fault, LedgerDesk, at_a_ledger, for_keys, ledger_of, workbook_agrees
+from ledger_server import Fault, LedgerDesk, for_keys, ledger_of, workbook_agrees
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    """Load batchrun once for all commands of this module."""
+    with a_crasher() as one:
+        yield one
 
 
 def one_in_five(data: object) -> str | None:
@@ -20,8 +30,8 @@ def attempts(desk: LedgerDesk) -> dict[str, int]:
     return {row.key: row.attempts for row in desk.rows() if row.attempts != 1}
 
 
-def test_refused_rows_are_sent_again_and_keep_their_history(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, refuse=one_in_five) as desk:
+def test_refused_rows_are_sent_again_and_keep_their_history(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=one_in_five) as desk:
         desk.sheet(invoices(20))
         desk.run().ended(1)
         assert desk.states() == {"completed": 16, "refused": 4}
@@ -37,8 +47,8 @@ def test_refused_rows_are_sent_again_and_keep_their_history(tmp_path: Path) -> N
         assert [step["after"] for step in life["steps"]].count("refused") == 2
 
 
-def test_only_the_rows_that_are_named_are_sent_again(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, refuse=one_in_five) as desk:
+def test_only_the_rows_that_are_named_are_sent_again(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=one_in_five) as desk:
         desk.sheet(invoices(20))
         desk.run().ended(1)
         desk.server.switches.refuse = lambda data: None
@@ -49,8 +59,10 @@ def test_only_the_rows_that_are_named_are_sent_again(tmp_path: Path) -> None:
         assert len(desk.server.starts) == 22
 
 
-def test_rows_that_were_never_sent_are_not_sent_with_a_retry(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, refuse=lambda data: "no" if int(data["invoiceNumber"]) > 4 else None) as desk:
+def test_rows_that_were_never_sent_are_not_sent_with_a_retry(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(
+        tmp_path, crasher, refuse=lambda data: "no" if int(data["invoiceNumber"]) > 4 else None
+    ) as desk:
         desk.sheet(invoices(60))
         desk.run("--max-errors", "3", "--concurrency", "1").ended(3)
         assert desk.states() == {"completed": 4, "refused": 4, "ready": 52}
@@ -64,8 +76,12 @@ def test_rows_that_were_never_sent_are_not_sent_with_a_retry(tmp_path: Path) -> 
         assert desk.states() == {"completed": 57, "refused": 3}
 
 
-def test_failed_and_cancelled_runs_run_again_in_the_sandbox_when_their_status_is_named(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None) as desk:
+def test_failed_and_cancelled_runs_run_again_in_the_sandbox_when_their_status_is_named(
+    tmp_path: Path, crasher: Crasher
+) -> None:
+    with at_a_crash_desk(
+        tmp_path, crasher, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None
+    ) as desk:
         desk.job(lambda text: text.replace("mode: sync", "mode: async"))
         desk.sheet(invoices(5))
         desk.run("--no-wait").ended(4)
@@ -88,8 +104,8 @@ def test_failed_and_cancelled_runs_run_again_in_the_sandbox_when_their_status_is
         workbook_agrees(desk, done)
 
 
-def test_rows_in_doubt_are_never_sent_again_by_a_retry(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path) as desk:
+def test_rows_in_doubt_are_never_sent_again_by_a_retry(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
         desk.server.plan = for_keys(Fault.HANG_UP, 2)
         desk.sheet(invoices(4))
         desk.run().ended(1)
@@ -101,8 +117,10 @@ def test_rows_in_doubt_are_never_sent_again_by_a_retry(tmp_path: Path) -> None:
         assert desk.states() == {"completed": 3, "in_doubt": 1}
 
 
-def test_on_live_a_failed_run_has_to_be_named_and_is_warned_of(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None) as desk:
+def test_on_live_a_failed_run_has_to_be_named_and_is_warned_of(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(
+        tmp_path, crasher, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None
+    ) as desk:
         desk.job(lambda text: text.replace("mode: sync", "mode: async"))
         desk.sheet(invoices(5))
         desk.run("-e", "live", "--yes", key=LIVE_KEY).ended(1)
@@ -118,8 +136,10 @@ def test_on_live_a_failed_run_has_to_be_named_and_is_warned_of(tmp_path: Path) -
         assert attempts(desk) == {"00003": 2}
 
 
-def test_a_retry_beside_a_sender_waits_for_it(tmp_path: Path) -> None:
-    with at_a_ledger(tmp_path, refuse=one_in_five, never_answer=lambda data: int(data["invoiceNumber"]) == 20) as desk:
+def test_a_retry_beside_a_sender_waits_for_it(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(
+        tmp_path, crasher, refuse=one_in_five, never_answer=lambda data: int(data["invoiceNumber"]) == 20
+    ) as desk:
         desk.sheet(invoices(24))
         desk.server.switches.refuse = lambda data: one_in_five(data) if int(data["invoiceNumber"]) < 20 else None
         with desk.sending():

@@ -116,7 +116,7 @@ async def sending(journal: Journal, batch: Batch, server: FaultServer, *, tls: b
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_each_row_arrives_at_most_once_and_is_in_the_state_that_really_holds(tmp_path: Path, tls: bool) -> None:
-    rows, wild = 80, Wild(random.Random(3))
+    rows, wild = 60, Wild(random.Random(3))
 
     async def go(journal: Journal, batch: Batch) -> Stop | None:
         async with FaultServer(tls=tls) as server, asyncio.timeout(30):

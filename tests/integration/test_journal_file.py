@@ -245,6 +245,15 @@ def test_a_batch_that_was_left_half_written_goes_without_a_trace(tmp_path: Path)
             assert connection.execute(select(batches)).all() == []
 
 
+def test_the_number_of_a_discarded_batch_is_never_given_again(tmp_path: Path) -> None:
+    """Else a maker whose batch was swept under its hands would go on in the next one's rows, locks and files."""
+    with opened(tmp_path / "journal.db") as journal:
+        first = staged(journal)
+        with journal.writing() as connection:
+            journal_batches.discard(connection, first)
+        assert staged(journal) > first
+
+
 def test_a_batch_that_was_sealed_meanwhile_is_never_discarded(tmp_path: Path) -> None:
     """A sweeper may have found a batch unsealed just before its maker sealed it, sent it and let go of the lock."""
     with opened(tmp_path / "journal.db") as journal:

@@ -56,7 +56,7 @@ def two_batches(journal: Journal) -> list[Batch]:
     return [add_batch(journal, ROWS, prefix=prefix, world=world, stem=f"s{made[0]}") for _ in range(2)]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(groups)
 def test_any_events_reach_only_legal_states_and_replay_to_what_is_held(
     journal: Journal, asked: list[tuple[int, list[Step]]]

@@ -202,3 +202,9 @@ def test_a_schema_that_allows_nothing_but_null_asks_for_no_list() -> None:
 )
 def test_the_key_is_in_the_payload_when_every_part_of_it_is_mapped(data: Any, proved: bool) -> None:
     assert key_is_in_payload(spec_of(data, key=["K", "L"], source={"file": "x", "where": 'row["L"] == ""'})) is proved
+
+
+def test_a_job_without_expressions_needs_its_columns_alone() -> None:
+    made = spec_of({"a": "A", "b": {"value": 1}})
+    assert columns_needed(made) == ("K", "A")
+    assert not key_is_in_payload(made)

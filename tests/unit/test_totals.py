@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from batchrun.core.totals import Totals, amount_text, as_json, counted, grouped, sums_of
+from batchrun.core.totals import Totals, amount_text, as_json, counted, grouped, sums_of, unreadable
 from batchrun.model import State
 
 
@@ -49,6 +49,13 @@ def test_without_columns_there_are_no_totals() -> None:
 
 def test_things_are_counted_in_words() -> None:
     assert [counted(number, "row") for number in (0, 1, 1200)] == ["0 rows", "1 row", "1,200 rows"]
+
+
+def test_amounts_that_cannot_be_read_are_told_beside_the_total() -> None:
+    totals = Totals(["Net", "Tax"])
+    totals.add(State.INVALID, [None, Decimal(1)])
+    (said,) = unreadable(totals.controls())
+    assert said == "1 amount of Net cannot be read and counts as 0 in the total."
 
 
 def test_programs_get_a_point_and_people_get_thousands() -> None:
