@@ -159,7 +159,8 @@ class Follower:
         recorded = await self._journal.follow(
             due.position, reading.event, reading.output, reading.error, reading.finished_at, self._clock.now()
         )
-        self._watch.stepped(due.position, due.state, recorded.state)
+        if recorded.moved:
+            self._watch.stepped(due.position, due.state, recorded.state)
         return recorded.state
 
     def _later(self, due: _Due) -> float:

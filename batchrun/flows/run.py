@@ -14,7 +14,7 @@ from batchrun.flows import preparing, staging
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
-from batchrun.flows.outcome import Outcome
+from batchrun.flows.outcome import Outcome, next_command
 from batchrun.flows.sending import Doors, Following, doors_for, go_on
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Teller
@@ -68,12 +68,13 @@ def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
         return None
     with journal.reading() as connection:
         twin = journal_batches.twin(connection, draft.identity, draft.world)
+        counts = {} if twin is None else journal_batches.counts(connection, [twin.id])[twin.id]
     if twin is None or choice.or_resume:
         return twin
     raise AlreadyRan(
         f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent "
         "now. If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken",
-        next=f"batchrun status {twin.name}",
+        next=next_command(twin, counts) or f"batchrun status {twin.name}",
     )
 
 

@@ -16,7 +16,7 @@ from batchrun.core import naming, spec_checks
 from batchrun.core.conduct import most_refusals
 from batchrun.core.durations import parse_rate
 from batchrun.core.prepare import Prepared
-from batchrun.errors import BadCommandLine, InvalidRows
+from batchrun.errors import BadCommandLine, CouldNotStart, InvalidRows
 from batchrun.flows import preparing
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import LoadedJob
@@ -140,9 +140,12 @@ def _workbook(job: LoadedJob, choice: RunChoice) -> Path:
 def staged(journal: Journal, draft: Draft) -> Iterator[int]:
     """Stage a batch under a lock that dies with this process; it is discarded unless it was sealed."""
     _sweep(journal)
-    with journal.writing() as connection:
-        batch_id = journal_batches.stage(connection, draft, SystemClock().now())
-    with system.try_lock(journal.lock_file(batch_id)):
+    with contextlib.ExitStack() as held:
+        with journal.writing() as connection:
+            batch_id = journal_batches.stage(connection, draft, SystemClock().now())
+            # Locked before anybody else can see it, so that nobody takes it for what a crash has left.
+            if not held.enter_context(system.try_lock(journal.lock_file(batch_id))):
+                raise CouldNotStart("another batchrun holds the place of the new batch; run it again", code="held")
         try:
             yield batch_id
         finally:
