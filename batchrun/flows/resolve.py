@@ -32,6 +32,7 @@ from batchrun.model import State
 
 READERS = 8
 READINGS = 10
+LARGEST_NUMBER = 2**63 - 1  # of SQLite
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
 
 
@@ -72,7 +73,8 @@ def _rows(journal: Journal, batch: Batch, settlements: Sequence[Settlement]) -> 
     seen: dict[int, str] = {}
     for settlement in settlements:
         with journal.reading() as connection:
-            record = journal_rows.by_number(connection, batch, settlement.row)
+            known = settlement.row <= LARGEST_NUMBER
+            record = journal_rows.by_number(connection, batch, settlement.row) if known else None
         if settlement.row in seen:
             faults.append(f"{settlement.place}: row {settlement.row} is settled twice, in {seen[settlement.row]} too")
         elif record is None:
@@ -235,4 +237,11 @@ def _settle(
             )
         )
     with journal.writing() as connection:
-        journal_steps.apply(connection, batch, steps)
+        done = journal_steps.apply(connection, batch, steps)
+        faults = [
+            f"{settlement.place}: row {record.number} was settled by somebody else meanwhile"
+            for (record, settlement), stepped in zip(found, done, strict=True)
+            if not stepped.moved
+        ]
+        if faults:  # raised in here, so that nothing at all is committed
+            raise BadDecisions(faults)

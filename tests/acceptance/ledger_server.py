@@ -90,10 +90,11 @@ class LedgerServer(IndependentServer):
         self.attempts: Counter[str] = Counter()
         self.reads = 0
         self.cancelled: set[str] = set()
-        self.connections = 0
+        self.connections = 0  # on which a request came
         self.asleep = 0  # connections that wait on purpose, and on which nothing will be accepted any more
         self._loop = asyncio.get_event_loop_policy().new_event_loop()
         self._listening: asyncio.Server | None = None
+        self._spoken: set[asyncio.StreamWriter] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     def accepted(self, key: str) -> list[str]:
@@ -102,7 +103,12 @@ class LedgerServer(IndependentServer):
 
     def settle(self) -> None:
         """Wait until all that had reached the server has been written down."""
+        asyncio.run_coroutine_threadsafe(self._drained(), self._loop).result(10)
         until(lambda: self.connections - self.asleep, lambda count: count == 0)
+
+    async def _drained(self) -> None:
+        for _ in range(3):  # what a dead client sent is in the sockets, and is read in the next turns of the loop
+            await asyncio.sleep(0.01)
 
     def go_down(self) -> None:
         """Close the port and every connection."""
@@ -157,7 +163,6 @@ class LedgerServer(IndependentServer):
         return ("cancelled", None) if run.run_id in self.cancelled else super()._state(run)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         self._writers.add(writer)
         try:
             with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
@@ -165,10 +170,13 @@ class LedgerServer(IndependentServer):
                     pass
         finally:
             self._writers.discard(writer)
-            self.connections -= 1
+            self.connections -= writer in self._spoken
+            self._spoken.discard(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         request = await self._request(reader)
+        self.connections += writer not in self._spoken
+        self._spoken.add(writer)
         self.requests.append(request)
         answer = await self.respond(request)
         if isinstance(answer, Broken):

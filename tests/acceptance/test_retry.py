@@ -25,6 +25,12 @@ def one_in_five(data: object) -> str | None:
     return "vendor is blocked" if int(data["invoiceNumber"]) % 5 == 0 else None
 
 
+def third(data: object) -> str | None:
+    """Let the third run fail."""
+    assert isinstance(data, dict)
+    return "no funds" if int(data["invoiceNumber"]) == 3 else None
+
+
 def attempts(desk: LedgerDesk) -> dict[str, int]:
     """Give the attempts of the rows that had more than one."""
     return {row.key: row.attempts for row in desk.rows() if row.attempts != 1}
@@ -76,12 +82,10 @@ def test_rows_that_were_never_sent_are_not_sent_with_a_retry(tmp_path: Path, cra
         assert desk.states() == {"completed": 57, "refused": 3}
 
 
-def test_failed_and_cancelled_runs_run_again_in_the_sandbox_when_their_status_is_named(
+def test_failed_and_cancelled_runs_run_again_in_the_sandbox_when_they_are_named(
     tmp_path: Path, crasher: Crasher
 ) -> None:
-    with at_a_crash_desk(
-        tmp_path, crasher, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None
-    ) as desk:
+    with at_a_crash_desk(tmp_path, crasher, fail=third) as desk:
         desk.job(lambda text: text.replace("mode: sync", "mode: async"))
         desk.sheet(invoices(5))
         desk.run("--no-wait").ended(4)
@@ -118,9 +122,7 @@ def test_rows_in_doubt_are_never_sent_again_by_a_retry(tmp_path: Path, crasher: 
 
 
 def test_on_live_a_failed_run_has_to_be_named_and_is_warned_of(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(
-        tmp_path, crasher, fail=lambda data: "no funds" if int(data["invoiceNumber"]) == 3 else None
-    ) as desk:
+    with at_a_crash_desk(tmp_path, crasher, fail=third) as desk:
         desk.job(lambda text: text.replace("mode: sync", "mode: async"))
         desk.sheet(invoices(5))
         desk.run("-e", "live", "--yes", key=LIVE_KEY).ended(1)
