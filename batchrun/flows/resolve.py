@@ -33,7 +33,7 @@ from batchrun.model import State
 READERS = 8
 READINGS = 10
 LARGEST_NUMBER = 2**63 - 1  # of SQLite
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0
 
 
 @dataclass(frozen=True, slots=True)
