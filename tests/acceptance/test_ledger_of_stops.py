@@ -236,11 +236,12 @@ def test_a_workbook_that_cannot_be_written_is_told_and_changes_no_exit_code(
         folder = tmp_path / "desk"
         folder.mkdir()
         with at_a_crash_desk(folder, crasher) as desk:
+            target = disk
             if why == "a file in its place":
-                disk = folder / "taken"
-                disk.write_text("no folder")
+                target = folder / "taken"
+                target.write_text("no folder")
             desk.sheet(invoices(5))
-            done = desk.run("-o", str(disk / "results.xlsx")).ended(0)
+            done = desk.run("-o", str(target / "results.xlsx")).ended(0)
             assert "batchrun report payouts-001" in done.words
             assert done.document["counts"] == {"completed": 5}
             assert done.document["workbook"] is None
