@@ -89,6 +89,13 @@ def _chosen(journal: Journal, batch: Batch, states: Sequence[State], rows: str |
             for record in journal_rows.stream(connection, batch, states)
             if selection.selects(ranges, record.number)
         ]
+        rejected = journal_rows.rejected(connection, batch)
+    kept = [record for record in found if record.position not in rejected]
+    if found and not kept:
+        raise BadCommandLine(
+            f"{counted(len(found), 'row')} failed at a review, and what a reviewer has rejected is never sent again"
+        )
+    found = kept
     if not found:
         wanted = " or ".join(state.value for state in states)
         raise NotFound(f"{batch.name} has no row that is {wanted}{' among those' if rows else ''}; nothing was sent")

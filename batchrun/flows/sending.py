@@ -18,7 +18,7 @@ from batchrun.engine.dispatch import Dispatcher
 from batchrun.engine.follow import Follower
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Watch
-from batchrun.errors import CouldNotStart
+from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import events_file, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
@@ -62,6 +62,10 @@ def go_on(
     journal: Journal, batch: Batch, doors: Doors, teller: Teller, following: Following, grace: float | None
 ) -> Outcome:
     """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock."""
+    try:
+        most_refusals(batch.settings["max_errors"], 1)
+    except ValueError as error:
+        raise BadCommandLine(f"--max-errors: {error}") from None
     with system.try_lock(journal.lock_file(batch.id)) as mine:
         if not mine:
             raise CouldNotStart(

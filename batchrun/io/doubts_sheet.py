@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
 from batchrun.errors import BadDecisions, NotFound
 from batchrun.io.settlements import Settlement
@@ -39,6 +41,8 @@ _HELP = {
     CHECKED_BY: "Your name.",
 }
 _WIDTHS = (8, 22, 16, 25, 25, 60, 34, 11, 18)
+# What openpyxl raises for a file that is no workbook, or a broken one: of its parts, of their XML, of what that means.
+_NO_WORKBOOK = (zipfile.BadZipFile, zlib.error, ParseError, LookupError, TypeError, ValueError, AttributeError, OSError)
 _YES, _NO = ("yes", "y", "true", "x", "1"), ("", "no", "n", "false", "0")
 
 
@@ -98,7 +102,7 @@ def read_doubts(path: Path, batch: str) -> list[Settlement]:
         workbook = load_workbook(path, data_only=True)
     except FileNotFoundError:
         raise NotFound(f"there is no workbook at {path}; write it with: batchrun report {batch}") from None
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
+    except (InvalidFileException, *_NO_WORKBOOK):
         raise NotFound(f"{path.name} cannot be read as a workbook") from None
     try:
         return _read(workbook, path.name, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from pathlib import Path
 
@@ -17,17 +18,32 @@ STEPS: dict[int, tuple[str, ...]] = {
 
 
 def keep_copy(path: Path, version: int) -> Path:
-    """Keep a copy of a journal beside it, as `journal.db.v1`; SQLite's own backup takes what is in the WAL too."""
+    """Keep a copy of a journal beside it, as `journal.db.v1`; SQLite's own backup takes what is in the WAL too.
+
+    The copy is whole or not there; one that another process brought up to date meanwhile replaces nothing.
+    """
     copy = path.with_name(f"{path.name}.v{version}")
-    copy.touch(mode=0o600)
-    system.make_private(copy)
+    beside = path.with_name(f"{copy.name}.{secrets.token_hex(6)}.tmp")
+    beside.touch(mode=0o600)
+    system.make_private(beside)
+    try:
+        if _backup(path, beside) == str(version):
+            beside.replace(copy)
+    finally:
+        beside.unlink(missing_ok=True)
+    return copy
+
+
+def _backup(path: Path, copy: Path) -> str | None:
+    """Copy a journal; give the version of what was copied."""
     source, target = sqlite3.connect(path), sqlite3.connect(copy)
     try:
         source.backup(target)
+        found = target.execute("SELECT value FROM meta WHERE name = 'version'").fetchone()
+        return None if found is None else str(found[0])
     finally:
         source.close()
         target.close()
-    return copy
 
 
 def migrate(connection: Connection, version: int) -> None:

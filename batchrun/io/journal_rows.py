@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from batchrun.core import payloads
 from batchrun.core.cells import plain
@@ -78,9 +78,29 @@ def make_invalid(connection: Connection, batch_id: int, found: Iterable[tuple[in
         connection.execute(statement.values(state=State.INVALID.value, problems=bindparam("why")), changes)
 
 
-def taking(environment: Environment) -> list[str]:
-    """Give the states in which a row takes its key."""
-    return sorted(state.value for state in (TAKES_KEY_ON_LIVE if environment == "live" else TAKES_KEY))
+def takes_key(row: Any, environment: Environment) -> ColumnElement[bool]:
+    """Give the condition under which a row takes its key in its world."""
+    states = sorted(state.value for state in (TAKES_KEY_ON_LIVE if environment == "live" else TAKES_KEY))
+    return or_(row.c.state.in_(states), was_rejected(row))
+
+
+def was_rejected(row: Any) -> ColumnElement[bool]:
+    """Give the condition under which a row's run failed at its review: a rejection never frees a key.
+
+    A run that was approved and failed before it was read again looks the same, and is treated with the same caution.
+    """
+    at_review = (events.c.before == State.AWAITING_REVIEW.value) & (events.c.after == State.FAILED.value)
+    same_row = (events.c.batch_id == row.c.batch_id) & (events.c.position == row.c.position)
+    same_attempt = events.c.attempt == row.c.attempts
+    return and_(
+        row.c.state == State.FAILED.value, select(events.c.id).where(same_row, same_attempt, at_review).exists()
+    )
+
+
+def rejected(connection: Connection, batch: Batch) -> set[int]:
+    """Give the positions of a batch's rows whose run failed at its review."""
+    wanted = select(rows.c.position).where(rows.c.batch_id == batch.id, was_rejected(rows))
+    return {position for (position,) in connection.execute(wanted)}
 
 
 def mark_duplicates(connection: Connection, batch_id: int, environment: Environment) -> int:
@@ -99,7 +119,7 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
         .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
         .join(batches, batches.c.id == other.c.batch_id)
         .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
-        .where(other.c.state.in_(taking(environment)))
+        .where(takes_key(other, environment))
     )
     found = {row.position: _taken_by(row) for row in connection.execute(wanted)}
     changes = [{"b": batch_id, "p": position, "why": why} for position, why in found.items()]
@@ -125,7 +145,7 @@ def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
 
 def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> set[bytes]:
     """Give those of some keys that are taken; for `check`, which records nothing."""
-    wanted = select(rows.c.key_id).where(rows.c.key_id.in_(key_ids), rows.c.state.in_(taking(environment)))
+    wanted = select(rows.c.key_id).where(rows.c.key_id.in_(key_ids), takes_key(rows, environment))
     return {key_id for (key_id,) in connection.execute(wanted)}
 
 

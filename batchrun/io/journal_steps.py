@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from batchrun.core import lifecycle, payloads
 from batchrun.core.lifecycle import ENDED, OPEN, Event
 from batchrun.io.journal_batches import Batch, text_time
-from batchrun.io.journal_rows import taking
+from batchrun.io.journal_rows import takes_key
 from batchrun.io.journal_tables import batches, events, rows, run_ids
 from batchrun.model import State
 
@@ -113,7 +113,7 @@ def _taken(connection: Connection, batch: Batch, positions: Sequence[int]) -> se
         select(rows.c.position)
         .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
         .where(rows.c.batch_id == batch.id, rows.c.position.in_(positions))
-        .where(other.c.state.in_(taking(batch.environment)))
+        .where(takes_key(other, batch.environment))
     )
     return {position for (position,) in connection.execute(wanted)}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchrun.errors import BadDecisions, NotFound
 
 ROW_NAMES = ("_row", "row")
+DELIMITERS = (",", ";", "\t")  # Excel saves with what the system's language has between the numbers of a list
 RUN_NAMES = ("run_id", "_run_id", "run id", "runid")
 
 
@@ -27,7 +28,10 @@ def read_run_ids(path: Path) -> list[Settlement]:
     """Read a CSV with the columns row and run_id. Raise BadDecisions with every faulty line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_settlements(path.name, csv.reader(file, strict=True)))
+            header = file.readline()
+            file.seek(0)
+            delimiter = max(DELIMITERS, key=header.count)
+            return list(_settlements(path.name, csv.reader(file, delimiter=delimiter, strict=True)))
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
