@@ -213,6 +213,8 @@ def _version(journal: Journal) -> int | None:
         if not tables:
             return None
         found = connection.execute(select(meta.c.value).where(meta.c.name == "version")).scalar()
+        if found is not None and not str(found).isdigit():
+            raise JournalUnusable(f"the journal {journal.path} is damaged (its version is no number); name another")
         return None if found is None else int(found)
 
 

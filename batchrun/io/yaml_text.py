@@ -16,6 +16,8 @@ import yaml
 
 Place = tuple[str | int, ...]
 DEEPEST = 40
+# YAML readers take these differently: as a line break, or as text.
+_STRANGE_BREAKS = ("\x85", "\u2028", "\u2029")
 MOST_DIGITS = 400
 
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
@@ -48,6 +50,11 @@ class Document:
 def load(text: str) -> Document:
     """Read one YAML document; faults are collected, not raised."""
     document = Document()
+    for number, line in enumerate(text.split("\n"), 1):
+        if any(mark in line for mark in _STRANGE_BREAKS):
+            document.faults.append((number, "there is an invisible line break (U+0085, U+2028 or U+2029); take it out"))
+    if document.faults:
+        return document
     try:
         document.faults += _refused(text)
         node = None if document.faults else yaml.compose(text, Loader=yaml.SafeLoader)

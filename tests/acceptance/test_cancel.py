@@ -26,7 +26,7 @@ def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
     desk.sheet(invoices(rows))
 
 
-@pytest.mark.parametrize("rate", ["10/s", "30/min"])
+@pytest.mark.parametrize("rate", ["10/s", pytest.param("30/min", marks=pytest.mark.slow)])
 def test_cancel_stops_a_sender_in_another_process_within_a_second_and_cancels_its_runs(
     tmp_path: Path, crasher: Crasher, rate: str
 ) -> None:
