@@ -25,13 +25,18 @@ class Gate:
         self._at_write = Pace(per_second)
         self._window = Window(per_second)
         self._no_turn_before = -inf
+        self._turns = asyncio.Lock()
         self._in_order = asyncio.Lock()
         self._held = 0
         self._clock = clock
         self.closed = False
 
     async def turn(self) -> bool:
-        """Wait for the next turn; False where the gate was closed meanwhile."""
+        """Wait for the next turn; False where the gate was closed meanwhile. Who came first goes first."""
+        async with self._turns:
+            return await self._turn()
+
+    async def _turn(self) -> bool:
         while not self.closed:
             now = self._clock.monotonic()
             wait = max(self.pace.wait(now), self._no_turn_before - now)

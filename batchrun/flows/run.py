@@ -67,7 +67,7 @@ def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
     if choice.again:
         return None
     with journal.reading() as connection:
-        twin = journal_batches.twin(connection, draft.identity, draft.world)
+        twin = journal_batches.twin(connection, draft.identity, draft.world, untouched=choice.or_resume)
         counts = {} if twin is None else journal_batches.counts(connection, [twin.id])[twin.id]
     if twin is None or choice.or_resume:
         return twin

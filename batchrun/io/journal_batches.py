@@ -146,11 +146,14 @@ def names(connection: Connection) -> list[str]:
     return [name for (name,) in connection.execute(select(batches.c.name).where(batches.c.name.is_not(None)))]
 
 
-def twin(connection: Connection, identity: bytes, world: str) -> Batch | None:
-    """Find the last batch that is the same in all that is sent, and of which something may have arrived."""
+def twin(connection: Connection, identity: bytes, world: str, *, untouched: bool = False) -> Batch | None:
+    """Find the last batch that is the same in all that is sent, and of which something may have arrived.
+
+    `untouched` finds one of which nothing can have arrived, too.
+    """
     touched = select(rows.c.batch_id).where(rows.c.batch_id == batches.c.id, rows.c.state.not_in(UNTOUCHED)).exists()
     same = select(batches).where(batches.c.identity == identity, batches.c.world == world, batches.c.name.is_not(None))
-    found = connection.execute(same.where(touched).order_by(batches.c.id.desc())).first()
+    found = connection.execute((same if untouched else same.where(touched)).order_by(batches.c.id.desc())).first()
     return None if found is None else _batch(found)
 
 

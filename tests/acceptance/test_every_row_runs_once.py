@@ -159,13 +159,18 @@ def test_without_a_pin_no_version_is_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_no_second_holds_more_sends_than_the_rate_and_most_of_it_is_used(tmp_path: Path) -> None:
-    rate = 100
-    with at_a_desk(tmp_path) as desk:
-        desk.sheet(invoices(400))
-        desk.run("--rate", f"{rate}/s", "--concurrency", "16").ended(0)
-        times = [start.at for start in desk.server.starts]
-    busiest = max(sum(1 for at in times if begin <= at < begin + 1) for begin in times)
-    used = (len(times) - 1) / (times[-1] - times[0]) / rate
-    assert busiest <= rate, f"{busiest} in one second, {used:.1%} used"
-    assert used >= 0.5, f"{used:.1%} used"  # the 97 % are measured on a quiet machine; this one is shared
+def test_no_second_holds_more_sends_than_the_rate_and_97_percent_of_it_is_used(tmp_path: Path) -> None:
+    rate, used = 100, []
+    for attempt in range(3):  # a machine that is busy with other tests cannot keep up: it may try again, not exceed
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with at_a_desk(folder) as desk:
+            desk.sheet(invoices(400))
+            desk.run("--rate", f"{rate}/s", "--concurrency", "16").ended(0)
+            times = [start.at for start in desk.server.starts]
+        busiest = max(sum(1 for at in times if begin <= at < begin + 1) for begin in times)
+        used.append((len(times) - 1) / (times[-1] - times[0]) / rate)
+        assert busiest <= rate, f"{busiest} in one second, {used[-1]:.1%} used"
+        if used[-1] >= 0.97:
+            return
+    raise AssertionError(f"used: {used}")

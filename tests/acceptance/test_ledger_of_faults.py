@@ -85,6 +85,7 @@ def test_5000_rows_of_which_a_third_of_all_answers_are_broken_run_each_exactly_o
         workbook_agrees(desk, desk.json("report").ended(0))
         seconds = time.monotonic() - began
         print(f"{seconds:.0f} s, {rounds} rounds; after the run: {figures}; {desk.server.fired.total()} faults")
+        assert seconds < 120
 
 
 def _to_the_end(desk: LedgerDesk) -> int:
