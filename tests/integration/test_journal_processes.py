@@ -43,6 +43,11 @@ with opened(place) as journal:
                 stepped = await writer.intend(position, NOW)
                 print(position, stepped.state.value, flush=True)
                 await asyncio.sleep(0.004 * (position * 7 % 5))
+        order, later = order[:60], order[60:]
+        await asyncio.gather(*(work(first) for first in range(4)))
+        print("half", flush=True)
+        sys.stdin.readline()  # nobody goes on before both are here: so neither can be through before the other begins
+        order = later
         await asyncio.gather(*(work(first) for first in range(4)))
         await writer.close()
 
@@ -90,8 +95,8 @@ def process(program: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def together(processes: list[subprocess.Popen[str]]) -> list[list[str]]:
-    """Let processes begin at the same moment; give the lines of each."""
+def together(processes: list[subprocess.Popen[str]], *, met: bool = False) -> list[list[str]]:
+    """Let processes begin at the same moment, and wait for each other at `half` if they do; give the lines of each."""
     for one in processes:
         assert one.stdout is not None
         assert one.stdout.readline() == "ready\n", one.communicate()
@@ -99,16 +104,30 @@ def together(processes: list[subprocess.Popen[str]]) -> list[list[str]]:
         assert one.stdin is not None
         one.stdin.write("go\n")
         one.stdin.flush()
+    halves = [_until_half(one) if met else [] for one in processes]
+    for one in processes if met else ():
+        assert one.stdin is not None
+        one.stdin.write("go\n")
+        one.stdin.flush()
     outputs = [one.communicate(timeout=60) for one in processes]
     assert [one.returncode for one in processes] == [0] * len(processes), outputs
-    return [output.splitlines() for output, _ in outputs]
+    return [half + output.splitlines() for half, (output, _) in zip(halves, outputs, strict=True)]
+
+
+def _until_half(one: subprocess.Popen[str]) -> list[str]:
+    assert one.stdout is not None
+    lines = []
+    while (line := one.stdout.readline()) != "half\n":
+        assert line, one.communicate()
+        lines.append(line.rstrip())
+    return lines
 
 
 def test_of_two_processes_with_the_same_keys_exactly_one_sends_each(tmp_path: Path) -> None:
     place = tmp_path / "journal.db"
     with opened(place) as journal:
         batches = [add_batch(journal, 120) for _ in range(2)]
-        lines = together([process(SENDS, place, batch.name) for batch in batches])
+        lines = together([process(SENDS, place, batch.name) for batch in batches], met=True)
         first, second = (states(journal, batch) for batch in batches)
         for batch in batches:
             assert replayed(journal, batch) == held(journal, batch)
