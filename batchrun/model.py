@@ -176,7 +176,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One row in doubt, as the Doubts sheet tells it. Times are aware, in UTC."""
+    """One row in doubt, as the Doubts sheet tells it. Times are aware, in UTC.
+
+    `run_id`, `not_run` and `checked_by` are what somebody typed about it before, as text.
+    """
 
     row: int
     key: str
@@ -184,3 +187,6 @@ class Doubt:
     sent_after: datetime | None
     sent_before: datetime | None
     look_for: str
+    run_id: str | None = None
+    not_run: str | None = None
+    checked_by: str | None = None

@@ -50,6 +50,7 @@ for _command in (
     batch_commands.show,
     batch_commands.refresh,
     batch_commands.report,
+    settle_commands.review,
     settle_commands.resolve,
     settle_commands.retry,
     settle_commands.cancel,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 
 from batchrun.cli.words import table
 from batchrun.core import payloads
+from batchrun.core.review import Recorded, told
 from batchrun.flows.check import problem_json
 from batchrun.flows.show import RowLife
 
@@ -32,10 +33,40 @@ def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
         yield f"Output: {payloads.to_json(record.output).decode()}"
     if record.error is not None:
         yield f"Error: {record.error}"
+    if life.decisions:
+        yield ""
+        yield "Decisions:"
+        yield from (f"  {_decision(one)}" for one in life.decisions)
     if life.steps:
         yield ""
         yield "Steps (UTC):"
         yield from table([_step(step) for step in life.steps])
+
+
+def _decision(one: Recorded) -> str:
+    said = f": {one.detail}" if one.detail else ""
+    return f"review {one.pause}: {told(one)} - {one.state.value.replace('_', ' ')}{said}"
+
+
+def _decision_json(one: Recorded, answers: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    decision = one.decision
+    return {
+        "review": one.pause,
+        "approved": decision.approved,
+        "rejection_reason": decision.rejection_reason,
+        "outputs": None if decision.outputs is None else orjson.loads(payloads.to_json(decision.outputs)),
+        "reviewer": decision.reviewer,
+        "idempotency_key": one.key,
+        "state": one.state.value,
+        "decided_at": _time(one.decided_at),
+        "answered_at": _time(one.answered_at),
+        "detail": one.detail,
+        "answers": [
+            {name: value for name, value in answer.items() if name not in ("id", "decision_id")}
+            for answer in answers
+            if answer["decision_id"] == one.id
+        ],
+    }
 
 
 def _step(step: dict[str, Any]) -> list[str]:
@@ -63,6 +94,7 @@ def document(life: RowLife) -> dict[str, Any]:
         "attempts": record.attempts,
         "sent_at": _time(record.sent_at),
         "finished_at": _time(record.finished_at),
+        "decisions": [_decision_json(one, life.answers) for one in life.decisions],
         "steps": [
             {name: value for name, value in step.items() if name not in ("id", "batch_id")} for step in life.steps
         ],

@@ -120,6 +120,46 @@ def retry(
     return answer_outcome(screen, "retry", work)
 
 
+def review(
+    workbook: Annotated[
+        str, typer.Argument(metavar="WORKBOOK", help="The results workbook, filled in.", show_default=False)
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")] = False,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="Send the other decisions where some are faulty.")
+    ] = False,
+    no_wait: o.NoWait = False,
+    wait: o.Wait = None,
+    yes: o.Yes = False,
+    base_url: o.BaseUrl = None,
+    review_url: o.ReviewUrl = None,
+    journal: o.JournalPath = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> int:
+    """Send the decisions that a reviewer filled in, each once, and write that same file again."""
+    screen = Screen(as_json=json, quiet=quiet)
+
+    def told() -> tuple[dict[str, Any], int]:
+        from batchrun.cli import words
+        from batchrun.flows import review as flow
+        from batchrun.flows.sending import Following
+        from batchrun.io.journal import open_journal
+
+        following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
+        choice = flow.ReviewChoice(skip_invalid, dry_run, yes, base_url, review_url, following)
+        opened = open_journal(journal)
+        try:
+            outcome = flow.review(opened, workbook, screen, choice)
+        finally:
+            opened.close()
+        for line in words.outcome(outcome, screen.bold):
+            screen.answer(line)
+        return outcome.as_json(), 0 if dry_run else outcome.exit_code
+
+    return answer(screen, "review", told)
+
+
 def cancel(
     batch: o.BatchName,
     yes: o.Yes = False,

@@ -13,7 +13,7 @@ SENTENCES: Mapping[State, str] = {
     State.SENDING: "Being sent. If nothing sends any more, go on with: batchrun resume {batch}",
     State.PENDING: "Accepted; the run has not begun yet. Read it again with: batchrun refresh {batch}",
     State.RUNNING: "Accepted and running. Read it again with: batchrun refresh {batch}",
-    State.AWAITING_REVIEW: "Waits for somebody to approve or reject it. After that: batchrun refresh {batch}",
+    State.AWAITING_REVIEW: "Waits for a decision: fill in _decision, save this file, then: batchrun review {workbook}",
     State.COMPLETED: "Done. Nothing is left to do.",
     State.FAILED: "The run ended without success. Read _error, and look at the run before anything is repeated.",
     State.CANCELLED: "The run was cancelled. Look at the run before anything is repeated.",
@@ -25,7 +25,7 @@ SENTENCES: Mapping[State, str] = {
 NO_WEBHOOK = " What is asked stands in the dashboard: no webhook came (batchrun listen receives them)."
 
 
-def sentence(state: State, batch: str, *, told: bool = True) -> str:
+def sentence(state: State, batch: str, workbook: str, *, told: bool = True) -> str:
     """Say what a state means for its row, and what to do next; `told` is False where no webhook named the review."""
-    text = SENTENCES[state].format(batch=batch)
+    text = SENTENCES[state].format(batch=batch, workbook=workbook)
     return text + NO_WEBHOOK if state is State.AWAITING_REVIEW and not told else text

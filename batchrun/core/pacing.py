@@ -14,6 +14,9 @@ HEADROOM = 1.015
 BURST_SECONDS = 0.010
 WINDOW_MARGIN = 1.010
 SLOWEST_SHARE = 1 / 64
+FIRST_SPACING = 5.0
+LONGEST_SPACING = 30.0
+SHORTEST_SPACING = 0.001
 
 
 class Pace:
@@ -91,6 +94,30 @@ class Window:
         """Note that a send leaves now."""
         if self._limit:
             self._sent.append(now)
+
+
+class Spacing:
+    """How many seconds lie between any two readings of runs while webhooks tell of them; none where nobody listens.
+
+    A reading is then but a sample. One that brings what no webhook has told brings the next ones closer, so that lost
+    webhooks, or a listener that nobody was told of, cost a minute; one without news puts them further apart.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def hear(self, listening: bool, told: bool) -> None:
+        """Note whether somebody listens for webhooks, and whether one has just told something."""
+        if not listening:
+            self.seconds = 0.0
+        elif told or not self.seconds:
+            self.seconds = max(self.seconds, FIRST_SPACING)
+
+    def learn(self, news: bool) -> None:
+        """Note whether a reading brought what a webhook should have told."""
+        if self.seconds:
+            nearer, further = self.seconds / 4, self.seconds * 1.5
+            self.seconds = max(nearer, SHORTEST_SPACING) if news else min(further, LONGEST_SPACING)
 
 
 def backoff(attempt: int, base: float, cap: float, chance: float) -> float:

@@ -252,6 +252,9 @@ class Review(Part):
     """How reviews are decided."""
 
     four_eyes: bool = Field(False, description="Who started a batch may not decide its reviews.")
+    outputs: Text | None = Field(
+        None, description="JSON Schema of a review's outputs, relative to the spec; it types the _override columns."
+    )
 
 
 class JobSpec(Part):

@@ -98,3 +98,13 @@ def event_of(delivery: Delivery) -> Event | None:
 def error_of(delivery: Delivery) -> str | None:
     """Give the error that a delivery tells."""
     return text_of(delivery.data.get("error")) or None
+
+
+def is_late(created_at: datetime | None, left_at: datetime | None) -> bool:
+    """Tell whether a request for a review is about one that its row has left already.
+
+    A request that bears no time cannot be told from an earlier one, so it is late once any review was left.
+    """
+    if left_at is None:
+        return False
+    return created_at is None or created_at <= left_at

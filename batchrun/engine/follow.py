@@ -6,10 +6,11 @@ import asyncio
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from batchrun.core.conduct import Stop
 from batchrun.core.lifecycle import API_EVENTS, ENDED
-from batchrun.core.pacing import backoff
+from batchrun.core.pacing import Spacing, backoff
 from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Clock, FollowerJournal, OpenRun, Runner, Watch
@@ -17,7 +18,9 @@ from batchrun.errors import BatchrunError
 from batchrun.model import State
 
 FIRST_READING = 1.0
+FIRST_READING_WITH_LISTENER = 60.0
 LONGEST_PAUSE = 30.0
+TOLD_BY_WEBHOOK = ENDED | {State.AWAITING_REVIEW}
 
 
 @dataclass(order=True, slots=True)
@@ -47,7 +50,9 @@ class Follower:
         self._ended = False
         self._changed = asyncio.Event()
         self.broken: Stop | None = None
-        self.first_reading = FIRST_READING
+        self._first_reading = FIRST_READING
+        self._spacing = Spacing()
+        self._last_reading = -inf
 
     def expect_more(self, expecting: bool) -> None:
         """Say whether runs may still be added."""
@@ -57,11 +62,17 @@ class Follower:
     def add(self, run: OpenRun) -> None:
         """Follow one more run, unless it waits for a person."""
         if run.state is not State.AWAITING_REVIEW:
-            self._follow(run, self.first_reading)
+            self._follow(run, self._first_reading)
 
     def forget(self, position: int) -> None:
         """Read a run no more: a webhook has told how it ended, or that it waits for a review."""
         self._followed.discard(position)
+        self._wake()
+
+    def hear(self, listening: bool, told: bool) -> None:
+        """Say whether somebody listens for webhooks, and whether one has just told something: then few are read."""
+        self._first_reading = FIRST_READING_WITH_LISTENER if listening else FIRST_READING
+        self._spacing.hear(listening, told)
         self._wake()
 
     def end(self) -> None:
@@ -114,13 +125,18 @@ class Follower:
             now = self._clock.monotonic()
             while self._due and self._due[0].position not in self._followed:
                 heapq.heappop(self._due)
-            if self._due and self._due[0].at <= now:
-                self._under_way += 1
-                return heapq.heappop(self._due)
             if not self._due and not self._under_way and not self._expecting:
                 break
-            await self._wait(self._due[0].at - now if self._due else None)
+            wait = max(self._due[0].at, self._last_reading + self._spacing.seconds) - now if self._due else None
+            if wait is not None and wait <= 0:
+                return self._taken(now)
+            await self._wait(wait)
         return None
+
+    def _taken(self, now: float) -> _Due:
+        self._under_way += 1
+        self._last_reading = now
+        return heapq.heappop(self._due)
 
     def _wake(self) -> None:
         # Never cleared but replaced: a worker that begins to wait cannot take the signal from another.
@@ -154,13 +170,17 @@ class Follower:
         self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
 
     async def _told(self, due: _Due, reading: Reading) -> State:
-        if reading.event is None or API_EVENTS[reading.event] is due.state:
+        if reading.event is None:
+            return due.state
+        if API_EVENTS[reading.event] is due.state:
+            self._spacing.learn(news=False)
             return due.state
         recorded = await self._journal.follow(
             due.position, reading.event, reading.output, reading.error, reading.finished_at, self._clock.now()
         )
         if recorded.moved:
             self._watch.stepped(due.position, due.state, recorded.state)
+            self._spacing.learn(news=recorded.state in TOLD_BY_WEBHOOK)
         return recorded.state
 
     def _later(self, due: _Due) -> float:

@@ -24,10 +24,11 @@ from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, journal_steps, system
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.runner_api import RunnerApi
 from batchrun.model import State
 
 SENDER_SECONDS = 120.0

@@ -16,10 +16,11 @@ from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import proxy_for
 from batchrun.flows.loops import run_loop
 from batchrun.flows.origins import Origins
-from batchrun.io import journal_batches, runner_api
+from batchrun.io import exchange, journal_batches
 from batchrun.io.api_key import ApiKey, find_key
+from batchrun.io.exchange import Route
 from batchrun.io.journal import default_path, open_journal
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.runner_api import RunnerApi
 from batchrun.model import Environment
 
 INVENTED_RUN = "run_batchrun_doctor_asks"
@@ -84,7 +85,7 @@ def _key(environment: Environment, found: list[ApiKey]) -> Finding:
 
 def _network(origins: Origins, key: ApiKey) -> Iterator[Finding]:
     proxy = proxy_for(origins.base)
-    tls = runner_api.tls_context() if origins.base.startswith("https") else None
+    tls = exchange.tls_context() if origins.base.startswith("https") else None
     seen = run_loop(_ask(Route(origins.base, key, tls, proxy, read_seconds=15.0)))
     way = f"{origins.base}" + (" through a proxy" if proxy else "")
     if seen.status is None:

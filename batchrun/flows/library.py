@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from batchrun.engine.ports import Watch
 from batchrun.flows import check as check_flow
-from batchrun.flows import reporting
+from batchrun.flows import contents
 from batchrun.flows import run as run_flow
 from batchrun.flows.check import CheckReport
 from batchrun.flows.finding import find_batch
@@ -161,8 +161,8 @@ class Batch:
         opened = open_journal(self.journal)
         try:
             batch = find_batch(opened, self.name, _Nobody())
-            fields = reporting.output_fields(opened, batch)
-            return data_frame.results(batch.sheet.header, reporting.result_rows(opened, batch), fields)
+            fields = contents.output_fields(opened, batch)
+            return data_frame.results(batch.sheet.header, contents.result_rows(opened, batch), fields)
         finally:
             opened.close()
 

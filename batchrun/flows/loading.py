@@ -46,6 +46,7 @@ class LoadedJob:
     input: Path
     preparer: Preparer
     choice: Choice
+    outputs: SchemaFile | None = None  # of reviews
 
 
 @contextlib.contextmanager
@@ -57,7 +58,8 @@ def loaded(path: Path, choice: Choice) -> Iterator[LoadedJob]:
     spec = file.spec
     params, faults = spec_checks.param_values(spec, choice.params)
     faults = [*file.faults, *faults, *_own_faults(spec, params)]
-    schema, schema_error = _schema(file, spec)
+    schema, schema_error = _schema(file, spec.schema_file)
+    outputs, outputs_error = _schema(file, spec.review.outputs) if spec.review.outputs else (None, None)
     source, source_error = _source(file, spec, params, choice)
     if schema is not None:
         faults += spec_checks.schema_faults(spec, schema.schema.document, params)
@@ -66,11 +68,14 @@ def loaded(path: Path, choice: Choice) -> Iterator[LoadedJob]:
     with contextlib.ExitStack() as stack:
         if source is not None:
             stack.enter_context(source)
-        _raise_what_was_found(file, faults, [error for error in (schema_error, source_error) if error is not None])
+        _raise_what_was_found(
+            file, faults, [error for error in (schema_error, outputs_error, source_error) if error is not None]
+        )
         assert schema is not None and source is not None  # noqa: S101  # else one of the errors was raised
         rows = _rows(choice)
         preparer = compile_preparer(spec, source.info, schema.schema, params, rows)
-        yield LoadedJob(file, spec, params, schema, source, input_path(file, spec, params, choice), preparer, choice)
+        place = input_path(file, spec, params, choice)
+        yield LoadedJob(file, spec, params, schema, source, place, preparer, choice, outputs)
 
 
 def _own_faults(spec: JobSpec, params: Mapping[str, str]) -> Iterator[SpecFault]:
@@ -87,9 +92,9 @@ def _raise_what_was_found(file: SpecFile, faults: Sequence[SpecFault], errors: S
         raise errors[0]
 
 
-def _schema(file: SpecFile, spec: JobSpec) -> tuple[SchemaFile | None, Exception | None]:
+def _schema(file: SpecFile, relative: str) -> tuple[SchemaFile | None, Exception | None]:
     try:
-        return spec_file.read_schema(file.near(spec.schema_file)), None
+        return spec_file.read_schema(file.near(relative)), None
     except (BadSchema, NotFound) as error:
         return None, error
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from batchrun.core.conduct import Stop
 from batchrun.core.lifecycle import ENDED
-from batchrun.engine.follow import FIRST_READING, Follower
+from batchrun.engine.follow import Follower
 from batchrun.engine.ports import Clock, Watch
 from batchrun.errors import BatchrunError
 from batchrun.flows.engine_journal import EngineJournal
@@ -17,9 +17,8 @@ from batchrun.model import State
 EVERY_SECONDS = 0.5
 SLEPT_SECONDS = 20.0
 CANCELLED = "cancelled"
-# A listener says every few seconds that it is there. While one is, runs are read only if it has told nothing for long.
+# A listener says every few seconds that it is there.
 LISTENER_SECONDS = 15.0
-FIRST_READING_WITH_LISTENER = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Minder:
             if one.state in ENDED or one.state is State.AWAITING_REVIEW:
                 self.follower.forget(one.position)
         heard = listening is not None and abs((now - listening).total_seconds()) < LISTENER_SECONDS
-        self.follower.first_reading = FIRST_READING_WITH_LISTENER if heard else FIRST_READING
+        self.follower.hear(heard, told=bool(folded))
 
 
 def _slept(before: tuple[float, datetime], now: tuple[float, datetime]) -> bool:

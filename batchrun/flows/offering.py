@@ -8,10 +8,10 @@ from batchrun.core.readings import Reading, read
 from batchrun.core.settling import CLOCKS_APART, disproof
 from batchrun.flows.doors import runner
 from batchrun.io import journal_deliveries, journal_rows
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_rows import RowRecord
-from batchrun.io.runner_api import Route
 from batchrun.model import State
 
 MOST = 500

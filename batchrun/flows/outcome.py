@@ -122,5 +122,9 @@ def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:
     if State.PENDING in counts or State.RUNNING in counts:
         return f"batchrun resume {batch.name}"
     if State.AWAITING_REVIEW in counts:
-        return f"batchrun refresh {batch.name}"
+        return (
+            f"batchrun review {system.shell_word(batch.workbook)}"
+            if batch.workbook_sha256
+            else f"batchrun refresh {batch.name}"
+        )
     return None

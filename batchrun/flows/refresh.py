@@ -21,10 +21,10 @@ from batchrun.flows.offering import offers
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
-from batchrun.io.runner_api import Route
 
 READERS = 8
 

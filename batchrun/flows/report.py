@@ -7,7 +7,7 @@ from pathlib import Path
 from batchrun.core.suggestions import did_you_mean
 from batchrun.core.totals import counted
 from batchrun.errors import BadCommandLine, CouldNotStart
-from batchrun.flows import reporting
+from batchrun.flows import contents, reporting
 from batchrun.flows.outcome import Outcome, outcome_of, totals_of
 from batchrun.flows.telling import Teller
 from batchrun.io.journal import Journal
@@ -45,7 +45,7 @@ def _write_only(journal: Journal, batch: Batch, teller: Teller, states: tuple[St
     amounts = {control.column: control.decimals for control in totals_of(journal, batch)}
     try:
         count = write_rows(
-            path, batch.sheet.header, reporting.source_rows(journal, batch, states), amounts=amounts, title=batch.name
+            path, batch.sheet.header, contents.source_rows(journal, batch, states), amounts=amounts, title=batch.name
         )
     except OSError as error:
         raise CouldNotStart(f"{path} could not be written: {error.strerror}") from None

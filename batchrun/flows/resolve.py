@@ -22,11 +22,12 @@ from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_rows, journal_steps, system
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_rows import RowRecord
 from batchrun.io.journal_steps import Step
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.runner_api import RunnerApi
 from batchrun.io.settlements import Settlement
 from batchrun.model import State
 

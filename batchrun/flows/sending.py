@@ -28,10 +28,11 @@ from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps, system
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.runner_api import RunnerApi
 from batchrun.model import State
 
 __all__ = ["Doors", "Following", "doors_for", "go_on"]

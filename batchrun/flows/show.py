@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from batchrun.core.next_steps import sentence
+from batchrun.core.review import Recorded
 from batchrun.errors import NotFound
+from batchrun.flows.contents import workbook_word
 from batchrun.flows.finding import find_batch
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_rows
+from batchrun.io import journal_decisions, journal_rows
 from batchrun.io.journal import open_journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_rows import RowRecord
@@ -24,6 +26,8 @@ class RowLife:
     batch: Batch
     record: RowRecord
     steps: tuple[dict[str, Any], ...]
+    decisions: tuple[Recorded, ...] = ()
+    answers: tuple[dict[str, Any], ...] = ()
 
     @property
     def cells(self) -> dict[str, str]:
@@ -33,7 +37,7 @@ class RowLife:
     @property
     def next_step(self) -> str:
         """What the row's state means, and what to do."""
-        return sentence(self.record.state, self.batch.name)
+        return sentence(self.record.state, self.batch.name, workbook_word(self.batch))
 
 
 def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> RowLife:
@@ -48,6 +52,8 @@ def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> 
                     f"{batch.name} has no row {number}; row numbers are those of the sheet {batch.input_name}"
                 )
             steps = journal_rows.history(connection, batch.id, record.position)
-        return RowLife(batch, record, tuple(steps))
+            decisions = journal_decisions.of_row(connection, batch, record.position)
+            answers = journal_decisions.answers(connection, [one.id for one in decisions])
+        return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers))
     finally:
         journal.close()

@@ -103,6 +103,11 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
         "totals": list(job.spec.results.totals),
         "output": None if job.spec.results.output is None else list(job.spec.results.output),
         "description": job.spec.description,
+        "review": {
+            "four_eyes": job.spec.review.four_eyes,
+            "outputs": None if job.outputs is None else hashlib.sha256(job.outputs.content).hexdigest(),
+            "outputs_name": None if job.outputs is None else job.outputs.path.name,
+        },
     }
 
 
@@ -208,5 +213,7 @@ def keep_files(journal: Journal, job: LoadedJob, draft: Draft) -> None:
     with journal.writing() as connection:
         journal_files.keep_bytes(connection, job.file.content)
         journal_files.keep_bytes(connection, job.schema.content)
+        if job.outputs is not None:
+            journal_files.keep_bytes(connection, job.outputs.content)
         if job.input != Path("-"):
             journal_files.keep_file(connection, job.input, draft.input_sha256)

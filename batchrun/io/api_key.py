@@ -10,6 +10,7 @@ from batchrun.errors import BadKey
 from batchrun.model import Environment
 
 SERVICE = "batchrun"
+REVIEW_KEY = "RAPIDFOLIO_REVIEW_KEY"
 WEBHOOK_SECRET = "RAPIDFOLIO_WEBHOOK_SECRET"  # noqa: S105  # the variable's name
 PREFIXES = {"sandbox": "rsk_sandbox_", "live": "rsk_live_"}
 
@@ -48,13 +49,24 @@ def find_key(environment: Environment, beside: Path | None) -> ApiKey:
     )
 
 
+def find_review_key(environment: Environment, beside: Path | None) -> ApiKey:
+    """Find the key for reviews: RAPIDFOLIO_REVIEW_KEY, which may be a session token, else the Runner's key."""
+    for secret, source in _candidates((REVIEW_KEY,), beside):
+        return _sendable(ApiKey(secret, source), environment)
+    return find_key(environment, beside)
+
+
 def _fitting(key: ApiKey, environment: Environment) -> ApiKey:
+    if environment == "live" and not key.reveal().startswith((PREFIXES["live"], PREFIXES["sandbox"])):
+        raise BadKey(f"the key in {key.source} is no live key (it does not begin with rsk_live_); nothing was sent")
+    return _sendable(key, environment)
+
+
+def _sendable(key: ApiKey, environment: Environment) -> ApiKey:
     other = "live" if environment == "sandbox" else "sandbox"
     secret = key.reveal()
     if secret.startswith(PREFIXES[other]):
         raise BadKey(f"the key in {key.source} is a {other} key, and this is {environment}; nothing was sent")
-    if environment == "live" and not secret.startswith(PREFIXES["live"]):
-        raise BadKey(f"the key in {key.source} is no live key (it does not begin with rsk_live_); nothing was sent")
     if not secret.isascii() or any(letter.isspace() or not letter.isprintable() for letter in secret):
         raise BadKey(f"the key in {key.source} holds a blank or a character that no key has; copy it again")
     return key

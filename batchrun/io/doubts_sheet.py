@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchrun.errors import BadDecisions, NotFound
 from batchrun.io.settlements import Settlement
 from batchrun.io.workbook_name import batch_in
+from batchrun.io.workbook_opening import opened_workbook
 from batchrun.io.workbook_style import (
     FILL_IN,
     FILL_IN_HEADER,
@@ -41,9 +39,15 @@ _HELP = {
     CHECKED_BY: "Your name.",
 }
 _WIDTHS = (8, 22, 16, 25, 25, 60, 34, 11, 18)
-# What openpyxl raises for a file that is no workbook, or a broken one: of its parts, of their XML, of what that means.
-_NO_WORKBOOK = (zipfile.BadZipFile, zlib.error, ParseError, LookupError, TypeError, ValueError, AttributeError, OSError)
 _YES, _NO = ("yes", "y", "true", "x", "1"), ("", "no", "n", "false", "0")
+
+
+class DoubtTyped(NamedTuple):
+    """What somebody typed about one row in doubt, as text; blank where nothing was."""
+
+    run_id: str
+    not_run: str
+    checked_by: str
 
 
 def dress_doubts(doubts: Sequence[Doubt], title: str) -> Callable[..., None]:
@@ -80,8 +84,10 @@ def _write(sheet: Worksheet, row: int, doubt: Doubt) -> None:
             cell.value = value
         cell.font = font(colour=INK)
         cell.alignment = Alignment(horizontal="left", vertical="top", indent=1, wrap_text=column == len(told))
-    for column in range(len(told) + 1, len(told) + 1 + len(FILLED_IN)):
+    for column, typed in enumerate((doubt.run_id, doubt.not_run, doubt.checked_by), len(told) + 1):
         cell = at(sheet, row, column)
+        if typed:
+            put_text(cell, typed)
         cell.fill = PatternFill("solid", fgColor=FILL_IN)
         cell.number_format = "@"  # what is typed stays as it is typed
 
@@ -95,19 +101,23 @@ def _offer_yes(sheet: Worksheet, last: int) -> None:
 
 def read_doubts(path: Path, batch: str) -> list[Settlement]:
     """Read what was filled in on the Doubts sheet of a batch's workbook; raise BadDecisions with every faulty cell."""
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        workbook = load_workbook(path, data_only=True)
-    except FileNotFoundError:
-        raise NotFound(f"there is no workbook at {path}; write it with: batchrun report {batch}") from None
-    except (InvalidFileException, *_NO_WORKBOOK):
-        raise NotFound(f"{path.name} cannot be read as a workbook") from None
-    try:
+    if not path.exists():
+        raise NotFound(f"there is no workbook at {path}; write it with: batchrun report {batch}")
+    with opened_workbook(path) as workbook:
         return _read(workbook, path.name, batch)
-    finally:
-        workbook.close()
+
+
+def typed_doubts(workbook: Workbook) -> dict[int, DoubtTyped]:
+    """Give what stands in the cells to fill in, by row number; lines without a row number, or blank ones, left out."""
+    if TITLE not in workbook.sheetnames:
+        return {}
+    typed: dict[int, DoubtTyped] = {}
+    for _, values in _table(workbook)[1]:
+        row = values.get(ROW, "")
+        found = DoubtTyped(values.get(RUN_ID, ""), values.get(NOT_RUN, ""), values.get(CHECKED_BY, ""))
+        if any(found) and row.isascii() and row.isdigit():
+            typed[int(row)] = found
+    return typed
 
 
 def _read(workbook: Workbook, name: str, batch: str) -> list[Settlement]:
@@ -115,12 +125,11 @@ def _read(workbook: Workbook, name: str, batch: str) -> list[Settlement]:
         raise NotFound(f"{name} has no sheet {TITLE}; write it again with: batchrun report {batch}")
     if batch_in(workbook) != batch:
         raise BadDecisions([f"{name} is the workbook of another batch than {batch}"])
-    lines = workbook[TITLE].iter_rows(values_only=True)
-    header = [str(cell or "").strip().lower() for cell in next(lines, ())]
+    header, lines = _table(workbook)
     if not {ROW, RUN_ID, NOT_RUN} <= set(header):
         raise BadDecisions([f"{name}!{TITLE}: the first line must keep its columns {ROW}, {RUN_ID} and {NOT_RUN}"])
     faults: list[str] = []
-    found = list(_settlements(lines, header, f"{name}!{TITLE}", faults))
+    found = list(_settlements(lines, f"{name}!{TITLE}", faults))
     if faults:
         raise BadDecisions(faults)
     if not found:
@@ -128,13 +137,23 @@ def _read(workbook: Workbook, name: str, batch: str) -> list[Settlement]:
     return found
 
 
-def _settlements(
-    lines: Iterator[tuple[Any, ...]], header: list[str], where: str, faults: list[str]
-) -> Iterator[Settlement]:
-    for number, cells in enumerate(lines, 2):
-        values = {
-            name: str(cell if cell is not None else "").strip() for name, cell in zip(header, cells, strict=False)
-        }
+def _table(workbook: Workbook) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    """Give the header, and each line below it with its number: the text under each header, blank for none."""
+    sheet: Any = workbook[TITLE]
+    sheet.reset_dimensions()  # some programs state them wrongly, and cells beyond them would not be read
+    lines = sheet.iter_rows(values_only=True)
+    header = [_shown(cell).lower() for cell in next(lines, ())]
+    blank = dict.fromkeys(header, "")
+    texts = ({**blank, **dict(zip(header, map(_shown, cells), strict=False))} for cells in lines)
+    return header, enumerate(texts, 2)
+
+
+def _shown(cell: Any) -> str:
+    return str(cell if cell is not None else "").strip()
+
+
+def _settlements(lines: Iterator[tuple[int, dict[str, str]]], where: str, faults: list[str]) -> Iterator[Settlement]:
+    for number, values in lines:
         run_id, not_run = values[RUN_ID], values[NOT_RUN].lower()
         if not run_id and not_run in _NO:
             continue

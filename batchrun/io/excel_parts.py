@@ -124,6 +124,20 @@ def number_formats(package: Package) -> list[NumberFormat]:
     return [custom.get(number) or built_in_format(number) for number in reader.styles] or [GENERAL]
 
 
+def format_codes(package: Package) -> list[str]:
+    """Give the code of the number format that each cell style shows, by style number; "General" where it has none."""
+    from openpyxl.styles.numbers import BUILTIN_FORMATS
+
+    if package.styles is None:
+        return ["General"]
+    reader = _StyleSheet()
+    with package.archive.open(package.styles) as stream:
+        for _ in parse_in_blocks(reader.parser, stream):
+            pass
+    codes = {**BUILTIN_FORMATS, **reader.codes}
+    return [codes.get(number, "General") for number in reader.styles]
+
+
 class _StyleSheet:
     def __init__(self) -> None:
         self.codes: dict[int, str] = {}

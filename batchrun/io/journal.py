@@ -86,6 +86,10 @@ class Journal:
         """Give the file whose lock the sender of a batch holds."""
         return self._beside("locks") / f"{batch_id}.lock"
 
+    def review_lock_file(self, batch_id: int) -> Path:
+        """Give the file whose lock whoever sends a batch's decisions holds."""
+        return self._beside("locks") / f"{batch_id}.review.lock"
+
     def simulator_file(self, batch_id: int) -> Path:
         """Give the file in which a simulated batch's runs are kept."""
         return self._beside("simulated") / f"{batch_id}.db"

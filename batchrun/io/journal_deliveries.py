@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from batchrun.core import webhooks
+from batchrun.core.lifecycle import Event
 from batchrun.core.webhooks import Delivery
 from batchrun.io import journal_steps
 from batchrun.io.journal_batches import Batch, parse_time, text_time
 from batchrun.io.journal_steps import Step
-from batchrun.io.journal_tables import deliveries, meta, run_ids
+from batchrun.io.journal_tables import deliveries, events, meta, rows, run_ids
 from batchrun.model import State
 
 LISTENER = "listener_seen_at"
@@ -50,9 +52,10 @@ def anything_to_fold(connection: Connection, batch: Batch) -> bool:
 
 
 def fold(connection: Connection, batch: Batch, now: datetime) -> list[Folded]:
-    """Fold what has arrived into a batch's rows; repeats, late ones and unknown events change nothing twice."""
+    """Fold what has arrived into a batch's rows; repeats, late ones and unknown events change nothing."""
     found = list(connection.execute(_to_fold(batch).order_by(deliveries.c.id).limit(AT_ONCE)))
-    steps = [step for step in (_step(row, now) for row in found) if step is not None]
+    left = left_reviews(connection, batch, [row.position for row in found if row.event == webhooks.REVIEW_REQUESTED])
+    steps = [step for step in (_step(row, now, left.get(row.position)) for row in found) if step is not None]
     done = journal_steps.apply(connection, batch, steps) if steps else []
     if found:
         ids = [row.id for row in found]
@@ -62,16 +65,50 @@ def fold(connection: Connection, batch: Batch, now: datetime) -> list[Folded]:
 
 def _to_fold(batch: Batch) -> Any:
     return (
-        select(deliveries.c.id, deliveries.c.body, run_ids.c.position)
+        select(
+            deliveries.c.id,
+            deliveries.c.event,
+            deliveries.c.body,
+            run_ids.c.position,
+            (run_ids.c.attempt == rows.c.attempts).label("of_this_attempt"),
+        )
         .join(run_ids, run_ids.c.run_id == deliveries.c.run_id)
+        .join(rows, (rows.c.batch_id == run_ids.c.batch_id) & (rows.c.position == run_ids.c.position))
         .where(deliveries.c.folded_at.is_(None), run_ids.c.batch_id == batch.id, run_ids.c.origin == batch.world)
     )
 
 
-def _step(row: Row[Any], now: datetime) -> Step | None:
+def left_reviews(connection: Connection, batch: Batch, positions: Sequence[int]) -> dict[int, datetime]:
+    """Give, by position, up to when a request for a review is late: of rows that have left one in this attempt.
+
+    That is the time at which the row was seen to leave it, and never before the request that it had then: the API's
+    clock may be ahead of ours.
+    """
+    left = (
+        select(events.c.position, func.max(events.c.at).label("at"))
+        .join(rows, (rows.c.batch_id == events.c.batch_id) & (rows.c.position == events.c.position))
+        .where(events.c.batch_id == batch.id, events.c.position.in_(positions))
+        .where(events.c.before == State.AWAITING_REVIEW.value, events.c.attempt == rows.c.attempts)
+        .group_by(events.c.position)
+        .subquery()
+    )
+    asked = (
+        select(func.max(deliveries.c.created_at))
+        .join(run_ids, run_ids.c.run_id == deliveries.c.run_id)
+        .where(run_ids.c.batch_id == batch.id, run_ids.c.origin == batch.world, run_ids.c.position == left.c.position)
+        .where(deliveries.c.event == webhooks.REVIEW_REQUESTED, deliveries.c.folded_at <= left.c.at)
+        .scalar_subquery()
+    )
+    found = connection.execute(select(left.c.position, left.c.at, asked)).all() if positions else []
+    return {position: max(filter(None, (parse_time(at), parse_time(told)))) for position, at, told in found}
+
+
+def _step(row: Row[Any], now: datetime, left_at: datetime | None) -> Step | None:
     delivery = webhooks.parse_delivery(row.body)
     event = None if delivery is None else webhooks.event_of(delivery)
-    if delivery is None or event is None:
+    if delivery is None or event is None or not row.of_this_attempt:
+        return None
+    if event is Event.AWAITING_REVIEW and webhooks.is_late(delivery.created_at, left_at):
         return None
     return Step(
         row.position,
@@ -85,10 +122,12 @@ def _step(row: Row[Any], now: datetime) -> Step | None:
 
 
 def review_requests(connection: Connection, batch: Batch) -> dict[int, tuple[str | None, Any]]:
-    """Give, by position, the title and data of the last review that was asked for."""
+    """Give, by position, the title and data of the last review that was asked for in a row's present attempt."""
     wanted = (
         select(run_ids.c.position, deliveries.c.body)
         .join(run_ids, run_ids.c.run_id == deliveries.c.run_id)
+        .join(rows, (rows.c.batch_id == run_ids.c.batch_id) & (rows.c.position == run_ids.c.position))
+        .where(run_ids.c.attempt == rows.c.attempts)
         .where(deliveries.c.event == webhooks.REVIEW_REQUESTED)
         .where(run_ids.c.batch_id == batch.id, run_ids.c.origin == batch.world)
         .order_by(deliveries.c.created_at, deliveries.c.id)

@@ -15,9 +15,10 @@ from batchrun.core import payloads
 from batchrun.core.cells import plain
 from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.prepare import Prepared
+from batchrun.core.review import LIVE
 from batchrun.io import journal_cells
 from batchrun.io.journal_batches import Batch, parse_time
-from batchrun.io.journal_tables import batches, events, rows
+from batchrun.io.journal_tables import batches, decisions, events, rows
 from batchrun.model import Cell, Environment, Problem, State
 
 OTHER_PAYLOAD = ", with another payload than this row's"
@@ -92,9 +93,11 @@ def was_rejected(row: Any) -> ColumnElement[bool]:
     at_review = (events.c.before == State.AWAITING_REVIEW.value) & (events.c.after == State.FAILED.value)
     same_row = (events.c.batch_id == row.c.batch_id) & (events.c.position == row.c.position)
     same_attempt = events.c.attempt == row.c.attempts
-    return and_(
-        row.c.state == State.FAILED.value, select(events.c.id).where(same_row, same_attempt, at_review).exists()
-    )
+    failed_there = select(events.c.id).where(same_row, same_attempt, at_review).exists()
+    told_no = (decisions.c.approved.is_(False)) & decisions.c.state.in_([state.value for state in sorted(LIVE)])
+    same_run = (decisions.c.batch_id == row.c.batch_id) & (decisions.c.run_id == row.c.run_id)
+    rejected_by_us = select(decisions.c.id).where(same_run, told_no).exists()
+    return and_(row.c.state == State.FAILED.value, or_(failed_there, rejected_by_us))
 
 
 def rejected(connection: Connection, batch: Batch) -> set[int]:

@@ -14,9 +14,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -146,4 +147,62 @@ deliveries = Table(
     Column("folded_at", String),
     Index("deliveries_to_fold", "folded_at", "run_id"),
     Index("deliveries_by_run", "run_id"),
+)
+
+# Reviewers' decisions, each in here before its first byte leaves. What is known of one may be told later; what was
+# decided, by whom, and the idempotency key never change. A pause has one decision that counts.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("run_id", String, nullable=False),
+    Column("pause", Integer, nullable=False),
+    Column("approved", Boolean, nullable=False),
+    Column("rejection_reason", Text),
+    Column("outputs", LargeBinary),
+    Column("reviewer", String, nullable=False),
+    Column("sent_by", String, nullable=False),
+    Column("workbook_sha256", String, nullable=False),
+    Column("idempotency_key", String, nullable=False, unique=True),
+    Column("decided_at", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("answered_at", String),
+    Column("detail", Text),
+    Index("decisions_by_row", "batch_id", "position"),
+    Index(
+        "decisions_that_count",
+        "batch_id",
+        "position",
+        "run_id",
+        "pause",
+        unique=True,
+        sqlite_where=text("state IN ('open', 'accepted')"),
+    ),
+)
+
+# Every answer to a decision, append-only.
+decision_answers = Table(
+    "decision_answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", ForeignKey("decisions.id"), nullable=False),
+    Column("at", String, nullable=False),
+    Column("status", Integer),
+    Column("line", String, nullable=False),
+    Column("detail", Text),
+    Index("answers_by_decision", "decision_id"),
+)
+
+# Every results workbook that was written, by its place: what its bytes were, and how wide its columns.
+workbooks = Table(
+    "workbooks",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("widths", Text, nullable=False),
+    Column("kept", Boolean, nullable=False),
+    Column("written_at", String, nullable=False),
 )

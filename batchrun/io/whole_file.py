@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_BLOCK = 1 << 20
+
+
+class ChangedMeanwhile(OSError):
+    """The target is another file than the one that was to be replaced, so it was left alone."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(errno.EBUSY, "it was changed meanwhile", str(path))
+
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[BinaryIO]:
     """Yield a binary file to write and read; it becomes `path` once the block ends well.
 
     Until then `path` stays as it was, also when this process is killed. Folders are made, a link is followed, and
     the permissions of an older file are kept. OSError (disk full, or the target open in Excel on Windows) is left
-    to the caller, and the temporary file is removed.
+    to the caller, and the temporary file is removed. `unless_changed` is the SHA-256 that the older file must still
+    have right before it is replaced; ChangedMeanwhile where it has another, or is gone.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -26,6 +38,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if unless_changed is not None:
+            _refuse_changed(target, unless_changed)
         if target.exists():
             beside.chmod(target.stat().st_mode)
         beside.replace(target)
@@ -33,6 +47,25 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """Give the SHA-256 of a whole open file."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _refuse_changed(target: Path, sha256: str) -> None:
+    try:
+        with target.open("rb") as file:
+            found = sha256_of(file)
+    except FileNotFoundError:
+        raise ChangedMeanwhile(target) from None
+    if found != sha256:
+        raise ChangedMeanwhile(target)
 
 
 def write_whole(path: Path, data: bytes) -> None:

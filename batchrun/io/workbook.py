@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from batchrun.io import doubts_sheet
-from batchrun.io.whole_file import whole_file
+from batchrun.io.whole_file import sha256_of, whole_file
 from batchrun.io.workbook_body import MAX_ROWS, SheetBody, splice, verify
 from batchrun.io.workbook_cells import CellEncoders
 from batchrun.io.workbook_content import WorkbookContent
+from batchrun.io.workbook_extra_sheets import dress_extra, name_areas
 from batchrun.io.workbook_problems import dress_no_problems, dress_problems, spool_problems
 from batchrun.io.workbook_results import columns, dress_results, spool_results
 from batchrun.io.workbook_style import Styles
 from batchrun.io.workbook_summary import dress_summary
+from batchrun.io.workbook_taken import Taken
 from batchrun.io.workbook_text import safe_text
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
-__all__ = ["MAX_ROWS", "Sheet", "WorkbookContent", "save_sheets", "write_workbook"]
+__all__ = ["MAX_ROWS", "Sheet", "WorkbookContent", "Written", "save_sheets", "write_workbook"]
 
 _PROPERTIES, _STYLES = "docProps/core.xml", "xl/styles.xml"
 _FIRST_FONT = re.compile(rb"<font>.*?</font>", re.DOTALL)
@@ -41,30 +43,47 @@ class Sheet(NamedTuple):
     body: SheetBody | None = None
 
 
-def write_workbook(path: Path, content: WorkbookContent, *, max_rows: int = MAX_ROWS) -> str:
-    """Write the results workbook and answer the SHA-256 of the file.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: the file's SHA-256, and each Results column's width (0 where a person set it), by header.
 
-    Results beyond `max_rows` go on to `Results 2`. What was at `path` stays whole until the new file was read back;
-    Stopped where that fails, OSError where it cannot be written.
+    The widths are for `keep`, when the workbook comes back. `notes` say in sentences what could not come along whole.
+    """
+
+    sha256: str
+    widths: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+
+def write_workbook(
+    path: Path, content: WorkbookContent, *, max_rows: int = MAX_ROWS, unless_changed: str | None = None
+) -> Written:
+    """Write the results workbook and answer what was written.
+
+    Results beyond `max_rows` go on to `Results 2`. What was at `path` stays whole until the new file was read back, and
+    is left alone if it has another SHA-256 than `unless_changed` by then. Stopped where reading it back fails, OSError
+    where it cannot be written, ChangedMeanwhile among them.
     """
     from openpyxl import Workbook
 
     workbook = Workbook()
-    with whole_file(path) as file, ExitStack() as held:
+    with whole_file(path, unless_changed=unless_changed) as file, ExitStack() as held:
         folder = path.resolve().parent
         cells = CellEncoders(Styles(workbook).number)
-        sheets = list(_sheets(content, cells, folder, max_rows, held))
-        return save_sheets(workbook, sheets, content.summary.title, content.made_at, file)
+        plan = columns(content, cells)
+        taken = Taken(content, [column.name for column in plan], cells, max_rows)
+        results, widths = spool_results(content, plan, taken, folder, max_rows, held)
+        sheets = [Sheet(part.title, dress_results(content, plan, taken, part, widths), part.body) for part in results]
+        sheets += _other_sheets(content, cells, taken, folder, max_rows, held)
+        name_areas(workbook, taken.defined_names)
+        sha256 = save_sheets(workbook, sheets, content.summary.title, content.made_at, file)
+    return Written(sha256, taken.written_widths(widths), tuple(taken.notes()))
 
 
-def _sheets(
-    content: WorkbookContent, cells: CellEncoders, folder: Path, max_rows: int, held: ExitStack
+def _other_sheets(
+    content: WorkbookContent, cells: CellEncoders, taken: Taken, folder: Path, max_rows: int, held: ExitStack
 ) -> Iterator[Sheet]:
     title = content.summary.title
-    plan = columns(content, cells)
-    results, widths = spool_results(content, plan, folder, max_rows, held)
-    for part in results:
-        yield Sheet(part.title, dress_results(plan, part, widths, title), part.body)
     yield Sheet("Summary", dress_summary(content.summary))
     bodies, widths = spool_problems(content, cells, folder, max_rows, held)
     for count, body in enumerate(bodies, 1):
@@ -73,6 +92,8 @@ def _sheets(
         yield Sheet("Problems", dress_no_problems(title))
     if content.doubts:
         yield Sheet(doubts_sheet.TITLE, doubts_sheet.dress_doubts(content.doubts, title))
+    for extra in content.kept.sheets if content.kept is not None else ():
+        yield Sheet(extra.title, dress_extra(extra, taken.sheets))
 
 
 def save_sheets(workbook: Workbook, sheets: list[Sheet], title: str, made_at: datetime | None, file: BinaryIO) -> str:
@@ -91,15 +112,7 @@ def save_sheets(workbook: Workbook, sheets: list[Sheet], title: str, made_at: da
     replaced = {_PROPERTIES: _properties(workbook, title, made_at), _STYLES: _in_arial(frame)}
     splice(frame, bodies, replaced, file)
     verify(file, {name: body.rows for name, body in bodies.items()})
-    return _sha256(file)
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return sha256_of(file)
 
 
 def _in_arial(frame: BinaryIO) -> bytes:

@@ -36,10 +36,10 @@ class SheetBody:
         self._waiting: list[str] = []
         self.rows = 0
 
-    def append(self, cells: Sequence[str], lines: int = 1) -> int:
+    def append(self, cells: Sequence[str], lines: int = 1, *, hidden: bool = False) -> int:
         """Add one row, given what an Encoder gave for each column; answer its row number.
 
-        The row is as high as `lines`, or as its cell with the most line breaks.
+        The row is as high as `lines`, or as its cell with the most line breaks. A `hidden` one is there, unseen.
         """
         self.rows += 1
         number = self.rows + 1
@@ -48,7 +48,8 @@ class SheetBody:
             lines = max(lines, 1 + max(xml.count("\n") for xml in cells))
         # Excel finds the height of a wrapped row by itself, LibreOffice does not.
         height = f' ht="{min(lines, _MOST_LINES) * 13 + 2}" customHeight="1"' if lines > 1 else ""
-        self._waiting.append(f'<row r="{number}"{height}>{shown}</row>')
+        unseen = ' hidden="1"' if hidden else ""
+        self._waiting.append(f'<row r="{number}"{height}{unseen}>{shown}</row>')
         if len(self._waiting) == _ROWS_A_WRITE:
             self._flush()
         return number

@@ -60,6 +60,10 @@ class CellEncoders:
             type(None): lambda _: "",
         }
 
+    def styled(self, look: str) -> str:
+        """Begin a cell of a look: a number format's code, TEXT or WRAPPED. What goes before `>` is still to come."""
+        return f' s="{self._style(look)}"'
+
     def text(self, value: str) -> str:
         """Write text as text, whatever it looks like."""
         if not value:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchrun.errors import NotFound
+from batchrun.io.workbook_opening import opened_workbook
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
@@ -17,17 +16,8 @@ SEARCHED_ROWS = 40
 
 def batch_named_in(path: Path) -> str | None:
     """Give the batch that the Summary sheet names; None where there is no such sheet."""
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        workbook = load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError, ValueError):
-        raise NotFound(f"{path.name} cannot be read as a workbook") from None
-    try:
+    with opened_workbook(path) as workbook:
         return batch_in(workbook)
-    finally:
-        workbook.close()
 
 
 def batch_in(workbook: Workbook) -> str | None:

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from batchrun.io.workbook_body import SheetBody, ranges
+from batchrun.io.workbook_body import SheetBody
 from batchrun.io.workbook_cells import CellEncoders, Encoder
 from batchrun.io.workbook_content import WorkbookContent
+from batchrun.io.workbook_fill_in import prepare_fill_in
 from batchrun.io.workbook_style import (
-    FILL_IN,
     FILL_IN_HEADER,
     OWN_HEADER,
-    RULE,
     SOURCE_HEADER,
     Widths,
     at,
-    font,
     head,
     set_page,
     set_widths,
     tint_states,
 )
+from batchrun.io.workbook_taken import Taken, results_title
 from batchrun.model import ResultRow, State, column_letters
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
-DECISIONS = ("approve", "reject")
-_MOST_RANGES = 1_000  # beyond it one drop-down serves the whole column, so that the file stays quick to open
 _WIDEST = {"_next": 76, "_error": 60, "_review_data": 60}
 _ROOM = {"_decision": 14.0, "_rejection_reason": 30.0, "_reviewer": 20.0}  # blank at first; an answer must fit
 _PAGE = 133.0  # characters across A4 landscape at 100 %
@@ -127,25 +124,29 @@ def source_cells(row: ResultRow, width: int) -> Sequence[Any]:
 
 
 def spool_results(
-    content: WorkbookContent, plan: Sequence[Column], folder: Path, limit: int, held: ExitStack
-) -> tuple[list[ResultsSheet], Widths]:
-    """Write all rows to sheet bodies, at most `limit` on each; `held` closes the bodies."""
+    content: WorkbookContent, plan: Sequence[Column], taken: Taken, folder: Path, limit: int, held: ExitStack
+) -> tuple[list[ResultsSheet], dict[str, float]]:
+    """Write all rows to sheet bodies, at most `limit` on each, and give the width that each column asks for.
+
+    What is `taken` along stands beside each row. `held` closes the bodies.
+    """
     encoders = [column.encode for column in plan]
     widths = Widths([column.name for column in plan], _WIDEST)
     sheets: list[ResultsSheet] = []
     for row in content.rows():
         if not sheets or sheets[-1].body.rows == limit:
-            sheets.append(_next_sheet(sheets, folder, len(plan), held))
+            sheets.append(_next_sheet(sheets, folder, len(plan) + len(taken.columns), held))
         values = row_values(row, content)
         widths.see(values)
-        number = sheets[-1].body.append([encode(value) for encode, value in zip(encoders, values, strict=True)])
-        _note_review(sheets[-1], row, number)
-    return sheets or [_next_sheet(sheets, folder, len(plan), held)], widths
+        cells = [encode(value) for encode, value in zip(encoders, values, strict=True)]
+        cells += taken.encoded(row.number, sheets[-1].title)
+        _note_review(sheets[-1], row, sheets[-1].body.append(cells, hidden=taken.hidden(row.number)))
+    sheets = sheets or [_next_sheet(sheets, folder, len(plan) + len(taken.columns), held)]
+    return sheets, _widths(plan, widths)
 
 
 def _next_sheet(sheets: Sequence[ResultsSheet], folder: Path, width: int, held: ExitStack) -> ResultsSheet:
-    title = "Results" if not sheets else f"Results {len(sheets) + 1}"
-    return ResultsSheet(title, held.enter_context(SheetBody(folder, width)))
+    return ResultsSheet(results_title(len(sheets)), held.enter_context(SheetBody(folder, width)))
 
 
 def _note_review(sheet: ResultsSheet, row: ResultRow, number: int) -> None:
@@ -155,69 +156,32 @@ def _note_review(sheet: ResultsSheet, row: ResultRow, number: int) -> None:
         sheet.reviewed = True
 
 
-def dress_results(plan: Sequence[Column], results: ResultsSheet, widths: Widths, title: str) -> Callable[..., None]:
-    """Give the function that makes a worksheet the frame of these rows."""
+def dress_results(
+    content: WorkbookContent, plan: Sequence[Column], taken: Taken, results: ResultsSheet, computed: Mapping[str, float]
+) -> Callable[..., None]:
+    """Give the function that makes a worksheet the frame of these rows; `computed` are the widths they ask for."""
 
     def dress(sheet: Worksheet) -> None:
         for position, column in enumerate(plan, 1):
             head(at(sheet, 1, position), column.name, column.colour, column.comment)
         sheet.row_dimensions[1].height = 22
-        across = _widths(plan, widths)
+        across = taken.widths(computed)
         set_widths(sheet, across)
         sheet.freeze_panes = "B2"
         sheet.auto_filter.ref = results.body.area
         letters = {column.name: column_letters(position) for position, column in enumerate(plan)}
         last = max(results.body.rows + 1, 2)
         tint_states(sheet, f"{letters['_status']}2:{letters['_status']}{last}")
-        _prepare_review(sheet, letters, results, last)
-        _prepare_print(sheet, plan, results, across, title)
+        prepare_fill_in(sheet, letters, results.waiting, last, content)
+        _prepare_print(sheet, plan, results, across, content.summary.title)
+        taken.dress(sheet)
 
     return dress
 
 
-def _widths(plan: Sequence[Column], widths: Widths) -> list[float]:
-    return [_ROOM.get(column.name, width) for column, width in zip(plan, widths.widths(), strict=True)]
-
-
-def _prepare_review(sheet: Worksheet, letters: dict[str, str], results: ResultsSheet, last: int) -> None:
-    from openpyxl.formatting.rule import Rule
-    from openpyxl.styles import Border, PatternFill, Side
-    from openpyxl.styles.differential import DifferentialStyle
-
-    first, end = letters["_decision"], letters["_reviewer"]
-    for column in list(letters.values())[list(letters).index("_decision") : list(letters).index("_reviewer") + 1]:
-        # Text as typed: 00123 must not become 123, nor 1-2 a date, on its way to the API.
-        sheet.column_dimensions[column].number_format = "@"
-        sheet.column_dimensions[column].font = font()
-    if not results.waiting:
-        return
-    line = Side("thin", color=RULE)
-    look = DifferentialStyle(
-        fill=PatternFill(bgColor=FILL_IN, fill_type="solid"),
-        border=Border(left=line, right=line, top=line, bottom=line),
-    )
-    waits = f'${letters["_status"]}2="{State.AWAITING_REVIEW.value}"'
-    shade = Rule(type="expression", formula=[waits], dxf=look)
-    sheet.conditional_formatting.add(f"{first}2:{end}{last}", shade)
-    _offer_decisions(sheet, first, results.waiting, last)
-
-
-def _offer_decisions(sheet: Worksheet, column: str, waiting: Sequence[int], last: int) -> None:
-    from openpyxl.worksheet.datavalidation import DataValidation
-
-    runs = ranges(waiting)
-    if len(runs) > _MOST_RANGES:
-        runs = [(2, last)]
-    choice = DataValidation(
-        type="list",
-        formula1=f'"{",".join(DECISIONS)}"',
-        allow_blank=True,
-        showErrorMessage=True,
-        errorTitle="Decision",
-        error="Please choose approve or reject, or leave it blank.",
-        sqref=" ".join(f"{column}{start}:{column}{end}" for start, end in runs),
-    )
-    sheet.add_data_validation(choice)
+def _widths(plan: Sequence[Column], widths: Widths) -> dict[str, float]:
+    asked = zip(plan, widths.widths(), strict=True)
+    return {column.name: _ROOM.get(column.name, width) for column, width in asked}
 
 
 def _prepare_print(

@@ -130,14 +130,14 @@ class Points:
 
 def wrap_the_doors(point: Points) -> None:
     """Put points before and after all that leaves a trace: commits, requests, answers, the workbook."""
-    from batchrun.io import runner_api
+    from batchrun.io import exchange, runner_api
     from batchrun.io.journal import Journal
 
     methods: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
     writing, start, trace, replace = (
         Journal.writing,
         runner_api.RunnerApi.start,
-        runner_api._Progress.trace,
+        exchange._Progress.trace,
         Path.replace,
     )
 
@@ -172,7 +172,7 @@ def wrap_the_doors(point: Points) -> None:
 
     setattr(Journal, "writing", counted_writing)  # noqa: B010
     setattr(runner_api.RunnerApi, "start", counted_start)  # noqa: B010
-    setattr(runner_api._Progress, "trace", counted_trace)  # noqa: B010
+    setattr(exchange._Progress, "trace", counted_trace)  # noqa: B010
     setattr(Path, "replace", counted_replace)  # noqa: B010
 
 

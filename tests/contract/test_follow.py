@@ -226,3 +226,66 @@ def test_a_run_that_is_both_open_and_added_is_followed_once() -> None:
 
     done = follow(journal, FakeApi(), add)
     assert len(done.api.reads) == 1
+
+
+def with_a_listener(
+    count: int, lasting: float, told: Callable[[int], bool], *, until: float = inf, readers: int = 8
+) -> Following:
+    """Follow runs that begin within a minute and last so long, beside a listener that is told how some of them end."""
+    journal, begun = FakeJournal(), 60.0 / count
+
+    def ends(position: int) -> float:
+        return position * begun + lasting
+
+    def read(run_id: str, _times: int) -> Seen:
+        over = asyncio.get_running_loop().time() >= ends(int(run_id.removeprefix("run_")))
+        return reading(run_id, "completed" if over else "running")
+
+    async def look(following: Following) -> None:
+        following.follower.expect_more(True)
+        added = heard = 0
+        for look in range(100_000):
+            now = look * 0.5
+            while added < count and added * begun <= now:
+                journal.rows.append(FakeRow(added, State.RUNNING, f"run_{added}"))
+                following.follower.add(OpenRun(added, f"run_{added}", State.RUNNING))
+                added += 1
+            following.follower.expect_more(added < count)
+            before = heard
+            while heard < added and ends(heard) + 1.0 <= now:
+                if told(heard) and now < until:
+                    journal.rows[heard].state = State.COMPLETED
+                    following.follower.forget(heard)
+                heard += 1
+            following.follower.hear(now < until, heard > before)
+            if added == count and not following.follower.left:
+                return
+            await asyncio.sleep(0.5)
+
+    done = follow(journal, FakeApi(read=read, latency=0.01), look, readers=readers, rate=200.0)
+    assert set(journal.states()) == {State.COMPLETED}
+    return done
+
+
+@pytest.mark.parametrize("lasting", [5.0, 90.0, 600.0, 2400.0])
+def test_ten_thousand_runs_of_which_webhooks_tell_cost_few_readings_however_long_they_last(lasting: float) -> None:
+    done = with_a_listener(10_000, lasting, lambda _position: True)
+    assert len(done.api.reads) < 100
+    assert done.seconds <= 60 + lasting + 2
+
+
+def test_webhooks_that_were_lost_cost_a_minute_and_their_own_readings() -> None:
+    done = with_a_listener(2_000, 90.0, lambda position: position % 20 != 0)
+    assert len(done.api.reads) < 100 + 100
+    assert done.seconds <= 60 + 90 + 60
+
+
+@pytest.mark.parametrize("lasting", [5.0, 300.0])
+def test_a_listener_that_is_told_nothing_at_all_delays_the_end_by_a_minute(lasting: float) -> None:
+    done = with_a_listener(2_000, lasting, lambda _position: False)
+    assert done.seconds <= 60 + lasting + 100
+
+
+def test_a_listener_that_goes_makes_room_for_readings() -> None:
+    done = with_a_listener(500, 90.0, lambda _position: True, until=100.0)
+    assert done.seconds <= 60 + 90 + 35

@@ -17,7 +17,8 @@ from batchrun.core.lifecycle import Event
 from batchrun.core.readings import read
 from batchrun.engine.ports import Runner
 from batchrun.io.api_key import ApiKey
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.exchange import Route
+from batchrun.io.runner_api import RunnerApi
 
 KEY = ApiKey("rsk_sandbox_1234567890", "a test")
 

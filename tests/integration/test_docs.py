@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from batchrun.core import spec
+from batchrun.core import review_answers, spec
 from batchrun.core.answers import TABLE
 from batchrun.core.lifecycle import API_EVENTS, STEPS
 from batchrun.model import State
@@ -41,14 +41,29 @@ def text(name: str) -> str:
     return (DOCS / name).read_text(encoding="utf-8")
 
 
+def rows(heading: str) -> list[list[str]]:
+    """Give the cells of the lines of a section's table whose first cell is a name in backticks."""
+    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", text("architecture.md"), re.DOTALL | re.MULTILINE)
+    return [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+
+
+def first_column(heading: str) -> list[str]:
+    return [cells[0].strip(" `") for cells in rows(heading)]
+
+
 def test_the_diagram_of_states_is_drawn_from_the_table() -> None:
     (shown,) = re.findall(r"```mermaid\n(stateDiagram.*?)\n```", text("architecture.md"), re.DOTALL)
     assert shown == diagram()
 
 
 def test_the_docs_name_every_line_of_the_table_of_answers_in_its_order() -> None:
-    shown = re.findall(r"^\| `([^`]+)` \|", text("architecture.md"), re.MULTILINE)
-    assert shown == [line.name for line in TABLE]
+    assert first_column("What an answer means") == [line.name for line in TABLE]
+
+
+def test_the_docs_name_every_line_of_the_table_of_decisions_in_its_order() -> None:
+    assert first_column("What the answer to a decision means") == [line.name for line in review_answers.TABLE]
+    stays_here = [cells[-1].strip() == "yes" for cells in rows("What the answer to a decision means")]
+    assert stays_here == [not line.may_have_arrived for line in review_answers.TABLE]
 
 
 def test_the_docs_explain_every_key_of_a_job_spec() -> None:

@@ -27,10 +27,11 @@ from batchrun.engine.gate import Gate
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.io import journal_rows
+from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.runner_api import RunnerApi
 from batchrun.model import State
 
 PATH = "/v1/procedures/proc_pay/sandbox"

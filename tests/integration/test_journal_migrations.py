@@ -1,4 +1,4 @@
-"""A journal of version 1: brought up to date with all that is in it, after a copy of it as it was has been kept."""
+"""A journal of an older version: brought up to date with all that is in it, after a copy as it was is kept."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
 from journals import add_batch, opened, states
 
-from batchrun.io import journal_migrations, journal_steps
+from batchrun.io import journal_batches, journal_decisions, journal_migrations, journal_steps, journal_workbooks
 from batchrun.io.journal import open_journal
 from batchrun.io.journal_migrations import keep_copy
 from batchrun.io.journal_tables import VERSION
+from batchrun.io.journal_workbooks import WrittenWorkbook
 from batchrun.model import State
 
+AS_VERSION_2 = (
+    "DROP TABLE decision_answers",
+    "DROP TABLE decisions",
+    "DROP TABLE workbooks",
+    "UPDATE meta SET value = '2' WHERE name = 'version'",
+)
 AS_VERSION_1 = (
+    *AS_VERSION_2,
     "UPDATE meta SET value = '1' WHERE name = 'version'",
     "ALTER TABLE batches DROP COLUMN cancel_asked_at",
 )
@@ -75,6 +83,21 @@ def test_the_copy_holds_what_lay_in_the_log_only(place: Path) -> None:
     open_journal(place).close()
     writer.close()
     assert ask(copy_of(place), "SELECT count(*) FROM rows WHERE state = 'in_doubt'") == 3
+
+
+def test_version_2_knows_its_workbooks_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        batch = add_batch(journal, 1, workbook="/there/out.xlsx")
+        with journal.writing() as connection:
+            journal_batches.amend(connection, batch.id, workbook_sha256="5" * 64)
+            for statement in AS_VERSION_2:
+                connection.exec_driver_sql(statement)
+    with opened(path) as journal, journal.reading() as connection:
+        assert list(journal_decisions.standings(connection, batch)) == []
+        known = journal_workbooks.written_at(connection, Path("/there/out.xlsx"))
+    assert known == WrittenWorkbook(batch.name, "5" * 64, {}, kept=False)
+    assert ask(path.with_name("journal.db.v2"), VERSION_IN) == "2"
 
 
 def test_a_migration_that_breaks_leaves_the_journal_as_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,9 +31,10 @@ from test_runner_api_table import BODY, KEY, NOW, PATH, one_start, route_to
 
 from batchrun.core.answers import Context, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
-from batchrun.io import runner_api
+from batchrun.io import exchange, exchange_faults
 from batchrun.io.api_key import ApiKey
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.exchange import Route
+from batchrun.io.runner_api import RunnerApi
 
 PLAIN_AND_TLS = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
@@ -122,7 +123,7 @@ def test_an_answer_that_nobody_asked_for_is_never_taken_for_the_next_one(
 def test_no_post_uses_a_connection_that_was_idle_for_more_than_it_may() -> None:
     async def work(door: RunnerApi, server: FaultServer) -> None:
         await one_start(door)
-        await asyncio.sleep(runner_api.IDLE_SECONDS + 0.05)
+        await asyncio.sleep(exchange.IDLE_SECONDS + 0.05)
         await one_start(door)
 
     assert with_door(work).connections == 2
@@ -141,7 +142,7 @@ def test_a_connection_that_grew_stale_while_its_turn_was_awaited_is_made_anew(us
         async def slow_turn() -> None:
             nonlocal writes
             writes += 1
-            await asyncio.sleep(runner_api.IDLE_SECONDS + 0.1)
+            await asyncio.sleep(exchange.IDLE_SECONDS + 0.1)
 
         seen = await door.start(BODY, slow_turn)
         assert (run_of(seen), writes) == ("run_1", 1)
@@ -351,7 +352,7 @@ def test_a_server_that_says_goodbye_with_its_answer_is_connected_to_anew() -> No
 
 
 def test_a_connection_whose_buffers_cannot_be_looked_into_is_not_used_again() -> None:
-    assert not runner_api._nothing_follows(httpx.Response(202))
+    assert not exchange._nothing_follows(httpx.Response(202))
 
 
 def test_broken_records_of_tls_make_the_door_give_an_answer() -> None:
@@ -407,7 +408,7 @@ def test_the_library_has_no_exception_that_nobody_mapped() -> None:
 def test_only_the_proved_exceptions_can_say_that_nothing_was_sent() -> None:
     for kind in descendants(httpx.TransportError):
         expected = PROOFS.get(kind.__name__, Fault.BROKEN)
-        assert runner_api.classify(kind("x")) is expected, kind
+        assert exchange_faults.classify(kind("x")) is expected, kind
 
 
 def test_the_transport_that_ships_is_the_one_that_was_proved() -> None:

@@ -24,7 +24,7 @@ from test_runner_api_table import BODY, NOW, PATH, one_start, route_to
 
 from batchrun.core.answers import Context, Effect, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
-from batchrun.io import runner_api
+from batchrun.io import exchange
 from batchrun.io.runner_api import RunnerApi
 
 
@@ -164,7 +164,7 @@ def test_a_tunnel_that_grew_stale_while_its_turn_was_awaited_is_made_anew() -> N
             door = RunnerApi(replace(route, proxy=f"http://127.0.0.1:{server.port}"), PATH)
 
             async def slow_turn() -> None:
-                await asyncio.sleep(runner_api.IDLE_SECONDS + 0.05)
+                await asyncio.sleep(exchange.IDLE_SECONDS + 0.05)
 
             seen = await door.start(BODY, slow_turn)
             await door.aclose()

@@ -34,7 +34,8 @@ from fault_server import (
 from batchrun.core.answers import Context, Effect, Fault, Seen, Verdict, judge
 from batchrun.core.lifecycle import Event
 from batchrun.io.api_key import ApiKey
-from batchrun.io.runner_api import Route, RunnerApi
+from batchrun.io.exchange import Route
+from batchrun.io.runner_api import RunnerApi
 
 KEY = ApiKey("rsk_sandbox_1234567890", "a test")
 PATH = "/v1/procedures/proc_pay/sandbox"
@@ -201,7 +202,7 @@ def test_an_endless_row_of_1xx_ends_at_the_deadline() -> None:
 
 
 def test_an_answer_without_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchrun.io.runner_api.LONGEST_BODY", 100_000)
+    monkeypatch.setattr("batchrun.io.exchange.LONGEST_BODY", 100_000)
     done = exchange(answers(message(202, b'{"runId":"run_1",' + b" " * 300_000)))
     assert (done.seen.whole, done.verdict().run_id) == (False, "run_1")
     assert len(done.seen.body) < 200_000

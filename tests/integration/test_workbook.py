@@ -182,10 +182,31 @@ def test_only_rows_that_wait_for_a_review_offer_a_decision(path: Path) -> None:
     assert not sheet.protection.sheet
 
 
-def test_what_a_reviewer_types_stays_text(path: Path) -> None:
-    write_workbook(path, content(row(2, State.AWAITING_REVIEW)))
+def test_what_a_reviewer_types_stays_text_but_for_values_that_may_be_numbers(path: Path) -> None:
+    asked = content(row(2, State.AWAITING_REVIEW), override_fields=("amount", "iban"))
+    write_workbook(path, replace(asked, typed_overrides=frozenset({"iban"})))
 
-    assert {sheet_of(path).column_dimensions[letter].number_format for letter in "STUV"} == {"@"}
+    names = ("_decision", "_rejection_reason", "_override.amount", "_override.iban", "_reviewer")
+    letters = [cell_of(path, name, 1).column_letter for name in names]
+    shown = [sheet_of(path).column_dimensions[letter].number_format for letter in letters]
+    assert shown == ["@", "@", "General", "@", "@"]
+
+
+def test_an_override_that_was_typed_is_written_by_its_kind(path: Path) -> None:
+    for typed, found in (
+        (Number(Decimal("5.5")), 5.5),
+        ("00123", "00123"),
+        (datetime(2026, 1, 2), datetime(2026, 1, 2)),
+    ):
+        write_workbook(path, content(row(overrides={"amount": typed})))
+        assert cell_of(path, "_override.amount").value == found
+
+
+def test_the_answer_tells_each_columns_width_by_its_header(path: Path) -> None:
+    widths = write_workbook(path, content(row())).widths
+
+    assert list(widths) == [*HEADER, *OWN]
+    assert sheet_of(path).column_dimensions["A"].width == widths["Invoice"]
 
 
 def test_very_many_separate_reviews_share_one_drop_down(path: Path) -> None:
@@ -252,7 +273,7 @@ def test_pandas_reads_the_first_sheet_as_a_table(path: Path, engine: Any) -> Non
 
 def test_the_answer_is_the_files_own_checksum_and_the_same_content_makes_the_same_file(path: Path) -> None:
     first = write_workbook(path, content(row(), made_at=SENT))
-    assert first == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert first.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert write_workbook(path, content(row(), made_at=SENT)) == first
 
 

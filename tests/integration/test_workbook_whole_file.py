@@ -1,5 +1,6 @@
 """A whole file or none."""
 
+import hashlib
 import os
 import signal
 import stat
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.io.whole_file import whole_file, write_whole
+from batchrun.io.whole_file import ChangedMeanwhile, whole_file, write_whole
 
 
 def test_a_file_appears_only_whole_and_its_folders_are_made(tmp_path: Path) -> None:
@@ -54,3 +55,29 @@ def test_an_older_files_mode_and_link_are_kept(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert path.read_bytes() == b"new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_file_that_somebody_saved_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    write_whole(path, b"old")
+    old = hashlib.sha256(b"old").hexdigest()
+    with pytest.raises(ChangedMeanwhile) as caught, whole_file(path, unless_changed=old) as file:
+        file.write(b"new")
+        path.write_bytes(b"theirs")
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"theirs", [path])
+    assert caught.value.strerror == "it was changed meanwhile"
+
+
+def test_a_file_that_somebody_took_away_meanwhile_is_not_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    with pytest.raises(ChangedMeanwhile), whole_file(path, unless_changed="0" * 64) as file:
+        file.write(b"new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_as_it_was_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    write_whole(path, b"old")
+    with whole_file(path, unless_changed=hashlib.sha256(b"old").hexdigest()) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"

@@ -6,7 +6,18 @@ from math import inf
 
 import pytest
 
-from batchrun.core.pacing import BURST_SECONDS, SLOWEST_SHARE, Pace, RetryBudget, Window, backoff
+from batchrun.core.pacing import (
+    BURST_SECONDS,
+    FIRST_SPACING,
+    LONGEST_SPACING,
+    SHORTEST_SPACING,
+    SLOWEST_SHARE,
+    Pace,
+    RetryBudget,
+    Spacing,
+    Window,
+    backoff,
+)
 
 
 def sends(pace: Pace, start: float, count: int) -> list[float]:
@@ -146,3 +157,31 @@ def test_a_retry_budget_is_spent_refilled_and_never_overflows() -> None:
     assert [budget.spend(), budget.spend()] == [True, False]
     budget.begin_anew()
     assert [budget.spend() for _ in range(3)] == [True, True, False]
+
+
+def test_nothing_lies_between_readings_where_nobody_listens() -> None:
+    spacing = Spacing()
+    spacing.hear(listening=False, told=False)
+    spacing.learn(news=True)
+    spacing.learn(news=False)
+    assert spacing.seconds == 0.0
+
+
+def test_readings_without_news_go_apart_and_news_brings_them_together() -> None:
+    spacing = Spacing()
+    spacing.hear(listening=True, told=False)
+    assert spacing.seconds == FIRST_SPACING
+    for _ in range(20):
+        spacing.learn(news=False)
+        spacing.hear(listening=True, told=False)
+    assert spacing.seconds == LONGEST_SPACING
+    spacing.learn(news=True)
+    assert spacing.seconds == LONGEST_SPACING / 4
+    for _ in range(20):
+        spacing.learn(news=True)
+        spacing.hear(listening=True, told=False)
+    assert spacing.seconds == SHORTEST_SPACING
+    spacing.hear(listening=True, told=True)
+    assert spacing.seconds == FIRST_SPACING
+    spacing.hear(listening=False, told=False)
+    assert spacing.seconds == 0.0

@@ -6,11 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from batchrun.core.lifecycle import Event
-from batchrun.core.webhooks import Signing, error_of, event_of, is_genuine, parse_delivery
+from batchrun.core.webhooks import Signing, error_of, event_of, is_genuine, is_late, parse_delivery
 
 SECRET = "whsec_test"
 BODY = b'{"id":"d1","event":"run_completed"}'
@@ -80,3 +81,23 @@ def test_what_an_event_says_of_its_run(body: bytes, event: Event | None) -> None
 def test_the_error_of_a_failed_run_is_told() -> None:
     delivery = parse_delivery(envelope("run_failed", runId="r", error={"message": "limit reached"}))
     assert delivery is not None and error_of(delivery) == "limit reached"
+
+
+LEFT = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("created_at", "left_at", "late"),
+    [
+        (LEFT - timedelta(milliseconds=1), LEFT, True),
+        (LEFT, LEFT, True),
+        (LEFT + timedelta(milliseconds=1), LEFT, False),
+        (None, LEFT, True),
+        (LEFT, None, False),
+        (None, None, False),
+    ],
+)
+def test_a_request_for_a_review_that_was_left_already_is_late(
+    created_at: datetime | None, left_at: datetime | None, late: bool
+) -> None:
+    assert is_late(created_at, left_at) is late

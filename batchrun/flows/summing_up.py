@@ -1,0 +1,67 @@
+"""The Summary of a batch: what ran, when, where, by which version, and how the rows and their sums stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from batchrun.core import latencies
+from batchrun.core.durations import words
+from batchrun.core.lifecycle import ENDED
+from batchrun.io import journal_batches, journal_rows
+from batchrun.io.journal import Journal
+from batchrun.io.journal_batches import Batch
+from batchrun.model import ControlTotal, Summary
+
+
+def summary_of(journal: Journal, batch: Batch, totals: tuple[ControlTotal, ...]) -> Summary:
+    """Give what the Summary sheet says."""
+    with journal.reading() as connection:
+        counts = journal_batches.counts(connection, [batch.id])[batch.id]
+        times = journal_rows.times(connection, batch.id)
+    seconds = [(end - start).total_seconds() for start, end, state in times if end is not None and state in ENDED]
+    starts = [start for start, _, _ in times]
+    ends = [end for _, end, state in times if end is not None and state in ENDED]
+    return Summary(
+        title=f"{batch.job}: {batch.name}",
+        facts=tuple(_facts(journal, batch, starts, ends).items()),
+        counts=counts,
+        rows=sum(counts.values()),
+        totals=totals,
+        seconds=latencies.percentiles([max(0.0, one) for one in seconds]),
+        completions=latencies.over_time(min(starts), ends) if starts else (),
+        notes=tuple(batch.notes),
+    )
+
+
+def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[datetime]) -> Mapping[str, str]:
+    pin = batch.procedure_version or "the published default"
+    facts: dict[str, Any] = {
+        "Batch": batch.name,
+        "Job": batch.settings.get("description") or batch.job,
+        "Environment": f"{batch.environment} (simulated)" if batch.simulated else batch.environment,
+        "Procedure": f"{batch.procedure_id}, version {pin}, {batch.mode}",
+        "Params": ", ".join(f"{name} {value}" for name, value in batch.params.items()),
+        "API": batch.base_url,
+        "Started by": f"{batch.made_by} on {batch.host}",
+        "Created (UTC)": batch.created_at[:19].replace("T", " "),
+        "First sent (UTC)": _time(min(starts, default=None)),
+        "Last ended (UTC)": _time(max(ends, default=None)),
+        "Rate": batch.settings["rate"],
+        "Input": batch.input_name,
+        "Sheet": batch.sheet.sheet,
+        "Input SHA-256": batch.input_sha256,
+        "Spec SHA-256": batch.spec_sha256,
+        "Schema SHA-256": batch.schema_sha256,
+        "Stopped": batch.stopped,
+        "Journal": str(journal.path),
+        "Made with": f"batchrun {batch.made_with}",
+    }
+    if starts and ends:
+        facts["Took"] = words(max(0.0, (max(ends) - min(starts)).total_seconds()))
+    return {label: str(value) for label, value in facts.items() if value}
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
