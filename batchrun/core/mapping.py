@@ -21,6 +21,7 @@ class _Omit:
 
 
 OMIT: Final = _Omit()
+MOST_CELLS = 24
 Getter = Callable[[Sequence[Cell]], Any]
 
 
@@ -99,12 +100,14 @@ def _problem(info: SheetInfo, row: SourceRow, field: Field, fault: Fault) -> Pro
 
 def cells_named(info: SheetInfo, number: int, columns: Sequence[int]) -> str:
     """Name the cells that fed a value; the whole row where none did."""
-    return ", ".join(info.cell_address(number, column) for column in columns) or info.row_address(number)
+    named = ", ".join(info.cell_address(number, column) for column in columns[:MOST_CELLS])
+    more = f" and {len(columns) - MOST_CELLS} more" if len(columns) > MOST_CELLS else ""
+    return named + more or info.row_address(number)
 
 
 def columns_named(info: SheetInfo, columns: Sequence[int]) -> str | None:
     """Name the columns that fed a value."""
-    return ", ".join(info.header[column] for column in columns) or None
+    return ", ".join(dict.fromkeys(info.header[column] for column in columns)) or None
 
 
 def asked_type(target: Target, wanted: schema_types.Wanted) -> str:

@@ -21,6 +21,8 @@ class Prepared:
     """A row that is ready to be journalled: `payload` is the JSON of `data`, None where the row is invalid.
 
     `amounts` has one entry for each control total, zero where the cell is empty, None where it cannot be read.
+    `member_of` is the number of the row whose payload this one is a part of; `note` says why a row without problems
+    of its own is invalid.
     """
 
     row: SourceRow
@@ -28,6 +30,13 @@ class Prepared:
     payload: bytes | None
     problems: tuple[Problem, ...]
     amounts: tuple[Decimal | None, ...]
+    member_of: int | None = None
+    note: str | None = None
+
+    @property
+    def is_invalid(self) -> bool:
+        """Tell whether nothing can be sent of this row."""
+        return self.payload is None and self.member_of is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Preparer:
     amounts: tuple[Callable[[SourceRow], Decimal | None], ...]
     where: Callable[[SourceRow], Any] | None
     rows: tuple[range, ...] = ()
+    group_columns: tuple[int, ...] = ()
 
 
 def compile_preparer(
@@ -56,6 +66,7 @@ def compile_preparer(
         amounts=tuple(_amount(spec, name, places[name]) for name in spec.results.totals),
         where=_where(spec, places, params),
         rows=rows,
+        group_columns=tuple(places[name] for name in spec.group_by),
     )
 
 

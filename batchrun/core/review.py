@@ -73,7 +73,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the journal knows of a row's review. `pause` counts the reviews for which the run has waited so far."""
+    """What the journal knows of a row's review. `pause` counts the reviews for which the run has waited so far.
+
+    `position` is that of the row which bears the run: the rows of a group share it.
+    """
 
     position: int
     number: int

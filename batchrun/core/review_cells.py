@@ -1,4 +1,4 @@
-"""What the review columns of a results workbook show for a row: the journal's decision, and what was typed and not sent."""
+"""What a row's review columns show in the workbook: the journal's decision, and what was typed and not sent."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def _child_items(part: Mapping[str, Any], step: int) -> Iterator[Any]:
     prefix, rest = (
         (items, part.get("additionalItems")) if isinstance(items, list) else (part.get("prefixItems", ()), items)
     )
-    if step < len(prefix):
+    if 0 <= step < len(prefix):
         yield prefix[step]
     elif isinstance(rest, Mapping):
         yield rest

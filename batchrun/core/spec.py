@@ -266,6 +266,9 @@ class JobSpec(Part):
     procedure: Procedure
     source: Source
     key: Columns = Field(description="The column, or columns, that name a row.")
+    group_by: Columns = Field(
+        (), description="Rows that agree in these columns are one payload; targets such as lines[].sku take a row each."
+    )
     once_per: Names = Field((), description="Params: a key may come again with another value of them.")
     schema_file: Text = Field(alias="schema", description="The procedure's input schema, relative to the spec.")
     data: dict[str, Annotated[Target, BeforeValidator(_as_target, json_schema_input_type=str | Target)]] = Field(

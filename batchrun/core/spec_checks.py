@@ -86,8 +86,29 @@ def target_faults(spec: JobSpec) -> Iterator[SpecFault]:
         else:
             paths[path] = text
         yield from _option_faults(text, target)
+        yield from _each_faults(spec, text, path)
     for first, second in targets.clashes(paths):
         yield SpecFault(("data", paths[second]), f'does not go together with the target "{paths[first]}"')
+    yield from _group_faults(spec, paths)
+
+
+def _each_faults(spec: JobSpec, text: str, path: targets.Path) -> Iterator[SpecFault]:
+    if targets.EACH in path and not spec.group_by:
+        yield SpecFault(("data", text), "[] takes an item of each row of a group, so the job needs `group_by:`")
+    if path.count(targets.EACH) > 1:
+        yield SpecFault(("data", text), "only one [] can stand in a target: a row is an item of one list")
+
+
+def _group_faults(spec: JobSpec, paths: Mapping[targets.Path, str]) -> Iterator[SpecFault]:
+    """Check that the rows of a group have somewhere to go, and that a list is filled in one way."""
+    lists = {path[: path.index(targets.EACH)] for path in paths if targets.EACH in path}
+    if spec.group_by and not lists:
+        yield SpecFault(
+            ("group_by",), "no target has [], so the rows of a group would have nothing to add; write one: lines[].sku"
+        )
+    for path, text in paths.items():
+        if any(path[: len(one)] == one and path[len(one) : len(one) + 1] not in ((), (targets.EACH,)) for one in lists):
+            yield SpecFault(("data", text), "the list takes an item of each row ([]), so none of its places can be set")
 
 
 def _option_faults(text: str, target: Target) -> Iterator[SpecFault]:
@@ -126,6 +147,8 @@ def column_faults(spec: JobSpec, header: Sequence[str]) -> Iterator[SpecFault]:
 def _columns_named(spec: JobSpec) -> Iterator[tuple[Place, str]]:
     for name in spec.key:
         yield ("key",), name
+    for name in spec.group_by:
+        yield ("group_by",), name
     for name in spec.results.totals:
         yield ("results", "totals"), name
     for text, target in spec.data.items():

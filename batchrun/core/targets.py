@@ -10,7 +10,10 @@ from typing import Any, Final
 Step = str | int
 Path = tuple[Step, ...]
 
-_TOKEN = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d{1,4})\]|(\.)")
+EACH: Final = -1
+"""The step that `[]` writes: one item of a list for each row of a group."""
+
+_TOKEN = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d{0,4})\]|(\.)")
 
 
 class _Hole:
@@ -21,7 +24,7 @@ HOLE: Final = _Hole()
 
 
 def parse(text: str) -> Path:
-    r"""Give a target's steps: names, and zero-based places in lists. `\.` is a dot inside a name.
+    r"""Give a target's steps: names, and zero-based places in lists (`[]` is EACH). `\.` is a dot inside a name.
 
     Raise ValueError where the text is not a target.
     """
@@ -34,7 +37,7 @@ def parse(text: str) -> Path:
         if match[1] is not None:
             steps.append(re.sub(r"\\(.)", r"\1", match[1]))
         elif match[2] is not None:
-            steps.append(int(match[2]))
+            steps.append(int(match[2]) if match[2] else EACH)
         expects_name = match[3] is not None
         place = match.end()
     if expects_name:
@@ -45,9 +48,23 @@ def parse(text: str) -> Path:
 _FAULT = '"{}" is not a target; write names with dots and list places in brackets, such as payee.iban or lines[0].sku'
 
 
+def written(path: Iterable[Step]) -> str:
+    """Give a path as a target is written, so that `parse` gives it back: `payee.iban`."""
+    text = ""
+    for step in path:
+        place = "" if step == EACH else step
+        name = f"[{place}]" if isinstance(step, int) else re.sub(r"([.\[\]\\])", r"\\\1", step)
+        text += name if isinstance(step, int) or not text else "." + name
+    return text
+
+
 def pointer(path: Iterable[Step]) -> str:
     """Give a path as a JSON Pointer (RFC 6901), as problems name it: `/payee/iban`."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join("/" + _token(step) for step in path)
+
+
+def _token(step: Step) -> str:
+    return "*" if step == EACH else str(step).replace("~", "~0").replace("/", "~1")
 
 
 def place(root: dict[str, Any], path: Path, value: Any) -> None:

@@ -90,7 +90,7 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
     report.totals, report.problems = tally.totals.controls(), tally.problems
     report.notes = preparing.notes_of(through)
-    report.seconds = None if job.spec.per_second == inf else report.valid / job.spec.per_second
+    report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
     preparing.check_expectations(through, tally.totals)
     return report
 
@@ -105,7 +105,7 @@ class _Tally:
         self._journal = journal_if_any(journal_path)
         self._waiting: list[Prepared] = []
         self.totals = Totals(job.spec.results.totals)
-        self.invalid = self.duplicates = 0
+        self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
 
     def add(self, one: Prepared) -> None:
@@ -127,6 +127,7 @@ class _Tally:
             self.invalid += state is State.INVALID
             self.duplicates += state is State.DUPLICATE
             self.totals.add(state, one.amounts)
+            self.runs += state is State.READY and one.payload is not None
         self._waiting.clear()
 
     def _make_invalid(self, one: Prepared, problem: Problem) -> None:
@@ -138,13 +139,13 @@ class _Tally:
             self.totals.move(state, State.INVALID, one.amounts)
 
     def _states(self, some: list[Prepared]) -> Iterator[tuple[Prepared, State]]:
-        ids = {payloads.key_id(self._world, one.key, self._period): one for one in some if one.payload is not None}
-        taken = {id(ids[key_id]) for key_id in self._taken(list(ids))}
-        for one in some:
-            if one.payload is None:
+        ids = [None if one.is_invalid else payloads.key_id(self._world, one.key, self._period) for one in some]
+        taken = self._taken([key_id for key_id in ids if key_id is not None])
+        for one, key_id in zip(some, ids, strict=True):
+            if key_id is None:
                 yield one, State.INVALID
             else:
-                yield one, State.DUPLICATE if id(one) in taken else State.READY
+                yield one, State.DUPLICATE if key_id in taken else State.READY
 
     def _taken(self, ids: list[bytes]) -> set[bytes]:
         if self._journal is None or not ids:

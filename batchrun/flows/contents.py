@@ -88,10 +88,10 @@ def result_rows(
     """Give a batch's rows as the workbook shows them, in the source's order; `typed` is what was filled in, by row."""
     with journal.reading() as connection:
         requests = journal_deliveries.review_requests(connection, batch)
-        standings = {one.position: one for one in journal_decisions.standings(connection, batch)}
+        standings = {one.number: one for one in journal_decisions.standings(connection, batch)}
         for record in journal_rows.stream(connection, batch, states):
-            review = review_cells(standings.get(record.position), (typed or {}).get(record.number), fields)
-            yield _result(record, batch, shown_cells(record, batch), requests.get(record.position), review)
+            review = review_cells(standings.get(record.number), (typed or {}).get(record.number), fields)
+            yield _result(record, batch, shown_cells(record, batch), requests.get(record.owner), review)
 
 
 def source_rows(journal: Journal, batch: Batch, states: Sequence[State]) -> Iterator[ResultRow]:
@@ -172,7 +172,8 @@ def _problems(journal: Journal, batch: Batch) -> Iterator[Problem]:
 
 def _doubts(journal: Journal, batch: Batch, typed: Mapping[int, DoubtTyped]) -> Iterator[Doubt]:
     with journal.reading() as connection:
-        for record in list(journal_rows.stream(connection, batch, [State.IN_DOUBT])):
+        found = journal_rows.stream(connection, batch, [State.IN_DOUBT])
+        for record in [one for one in found if one.leader is None]:
             steps = journal_rows.history(connection, batch.id, record.position)
             yield _doubt(record, batch, steps, typed.get(record.number, DoubtTyped("", "", "")))
 

@@ -168,7 +168,7 @@ class Deciding:
             stop()
             self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
 
-        with system.on_interrupt(_soon(loop, interrupted), _soon(loop, lambda: task.cancel())):
+        with system.on_interrupt(_soon(loop, interrupted), _soon(loop, task.cancel)):
             try:
                 await task
             except asyncio.CancelledError:

@@ -49,14 +49,18 @@ def plan_of(journal: Journal, batch: Batch, copy: WorkbookCopy) -> Plan:
     """Weigh every decision that was typed, and add those that were begun before and never answered."""
     reader = _Reader(journal, batch, copy)
     plan = Plan()
+    planned: dict[int, Planned] = {}
     for typed in reader.typed:
         found, faults = reader.weigh(typed)
-        plan.faults += faults
         plan.settled += isinstance(found, Settled)
         if isinstance(found, Planned):
-            plan.due.append(found)
-    planned = {one.standing.number for one in plan.due}
-    plan.due += [one for one in reader.unanswered() if one.standing.number not in planned]
+            first = planned.setdefault(found.standing.position, found)
+            if not first.decision.same_as(found.decision):
+                faults = [reader.disagreement(typed, first)]
+        plan.faults += faults
+    for one in reader.unanswered():
+        planned.setdefault(one.standing.position, one)
+    plan.due = list(planned.values())
     return plan
 
 
@@ -92,6 +96,11 @@ class _Reader:
             return None, [found]
         faults = [*self._four_eyes(found), *self._altered(typed, standing)]
         return (None, faults) if faults else (Planned(standing, found.decision, found.recorded), [])
+
+    def disagreement(self, typed: TypedRow, first: Planned) -> str:
+        """Say that two rows of one group are decided differently: they are one run."""
+        place = self._copy.address(typed.sheet, typed.line, DECISION)
+        return f"{place}: row {first.standing.number} is of the same run, and is decided otherwise; decide both alike"
 
     def _has_overrides(self, typed: TypedRow) -> bool:
         return any(name.startswith(review.OVERRIDE) for name in typed.cells)

@@ -38,7 +38,8 @@ async def offers(journal: Journal, batch: Batch, route: Route) -> list[str]:
 
 def _found(journal: Journal, batch: Batch) -> tuple[list[RowRecord], list[str]]:
     with journal.reading() as connection:
-        doubtful = list(journal_rows.stream(connection, batch, [State.IN_DOUBT]))
+        found = journal_rows.stream(connection, batch, [State.IN_DOUBT])
+        doubtful = [record for record in found if record.leader is None]
         sent: list[datetime] = [record.sent_at for record in doubtful if record.sent_at is not None]
         if not sent:
             return doubtful, []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 
-from batchrun.core import keys, spec_checks
+from batchrun.core import groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
 from batchrun.core.totals import Totals, counted, grouped
@@ -32,6 +32,9 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
+    if through.job.preparer.group_columns:
+        yield from _grouped_rows(through, counting)
+        return
     for one in islice(_selected(through), through.job.choice.limit):
         through.rows += 1
         if one.key and all(one.key):
@@ -40,6 +43,21 @@ def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
             counting(through.rows)
         yield one
     through.repeats = through.keys.repeats()
+
+
+def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
+    """Give the rows of a job that makes one payload of several rows: all are read before the first is known."""
+    read = 0
+
+    def seen() -> None:
+        nonlocal read
+        read += 1
+        if read % EVERY == 0:
+            counting(read)
+
+    found = groups.gather(through.job.preparer, through.job.source.rows(), through.job.choice.limit, seen)
+    through.rows, through.left_out = len(found.rows), found.left_out
+    yield from found.rows
 
 
 def _selected(through: Pass) -> Iterator[Prepared]:

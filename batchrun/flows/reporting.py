@@ -7,7 +7,7 @@ from pathlib import Path
 
 from batchrun.core.review import OVERRIDE
 from batchrun.core.review_cells import is_filled_in
-from batchrun.errors import BadDecisions, BadInput, NotFound, Stopped
+from batchrun.errors import BadDecisions, BadInput, NotFound
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.contents import LeftOver, content
 from batchrun.flows.folding import fold

@@ -66,7 +66,7 @@ def all_not_run(journal: Journal, batch: Batch) -> list[Settlement]:
     """Give a settlement for every row in doubt."""
     with journal.reading() as connection:
         rows = journal_rows.stream(connection, batch, [State.IN_DOUBT])
-        return [Settlement(record.number, None, "--all-not-run") for record in rows]
+        return [Settlement(record.number, None, "--all-not-run") for record in rows if record.leader is None]
 
 
 def _rows(journal: Journal, batch: Batch, settlements: Sequence[Settlement]) -> Iterator[tuple[RowRecord, Settlement]]:
@@ -76,6 +76,8 @@ def _rows(journal: Journal, batch: Batch, settlements: Sequence[Settlement]) -> 
         with journal.reading() as connection:
             known = settlement.row <= LARGEST_NUMBER
             record = journal_rows.by_number(connection, batch, settlement.row) if known else None
+            if record is not None and record.leader is not None:
+                record = journal_rows.group_of(connection, batch, record.leader)[0]
         if settlement.row in seen:
             faults.append(f"{settlement.place}: row {settlement.row} is settled twice, in {seen[settlement.row]} too")
         elif record is None:

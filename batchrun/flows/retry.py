@@ -61,7 +61,8 @@ def retry(
         now = SystemClock().now()
         note = f"tried again by {system.user_name()}"
         with journal.writing() as connection:
-            steps = [Step(record.position, Event.RETRY, now, note=note) for record in chosen]
+            owners = dict.fromkeys(record.owner for record in chosen)  # of a group, the row that bears the payload
+            steps = [Step(position, Event.RETRY, now, note=note) for position in owners]
             journal_steps.apply(connection, batch, steps)
     return go_on(journal, batch, doors, teller, following or Following(), None)
 
@@ -90,7 +91,7 @@ def _chosen(journal: Journal, batch: Batch, states: Sequence[State], rows: str |
             if selection.selects(ranges, record.number)
         ]
         rejected = journal_rows.rejected(connection, batch)
-    kept = [record for record in found if record.position not in rejected]
+    kept = [record for record in found if record.owner not in rejected]
     if found and not kept:
         raise BadCommandLine(
             f"{counted(len(found), 'row')} failed at a review, and what a reviewer has rejected is never sent again"

@@ -58,7 +58,7 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
         batch = at_origins(_batch_of(journal, copy), choice.base_url, choice.review_url)
         fold(journal, batch)
         plan = handing_in.plan_of(journal, batch, copy)
-        _refuse_or_tell(plan, batch, teller, choice)
+        _refuse_or_tell(plan, teller, choice)
         if choice.dry_run:
             _show(journal, batch, plan, teller)
             return replace(outcome_of(journal, batch.name), workbook=str(path))
@@ -98,7 +98,7 @@ def _any_open(journal: Journal, batch: Batch) -> bool:
     return State.PENDING in counts or State.RUNNING in counts
 
 
-def _refuse_or_tell(plan: Plan, batch: Batch, teller: Teller, choice: ReviewChoice) -> None:
+def _refuse_or_tell(plan: Plan, teller: Teller, choice: ReviewChoice) -> None:
     if not plan.faults:
         return
     if not choice.skip_invalid:
@@ -146,9 +146,8 @@ def _sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
     totals = Totals(batch.settings["totals"])
     with journal.reading() as connection:
         for one in chosen:
-            record = journal_rows.by_number(connection, batch, one.standing.number)
-            assert record is not None  # noqa: S101  # it has a standing
-            totals.add(record.state, record.amounts)
+            for record in journal_rows.group_of(connection, batch, one.standing.position):
+                totals.add(record.state, record.amounts)
     told = ", ".join(f"{one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
     return f" ({told})" if told else ""
 

@@ -23,6 +23,7 @@ from batchrun.flows import events_file, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.folding import fold
 from batchrun.flows.loops import run_loop
 from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
@@ -76,6 +77,7 @@ def go_on(
         with journal.writing() as connection:
             journal_steps.ask_to_cancel(connection, batch.id, None)  # whoever asked before asked an earlier sender
             doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
+        fold(journal, batch)  # all of what has arrived, before the first run is read
         if doubted:
             teller.warn(f"in doubt now: {counted(doubted, 'row')} under way when the last sender ended")
         with doors.opened(journal, batch) as route:
@@ -147,7 +149,7 @@ class _Sending:
 
     def _counts(self) -> tuple[dict[State, int], int]:
         with self._journal.reading() as connection:
-            counts = journal_batches.counts(connection, [self._batch.id])[self._batch.id]
+            counts = journal_batches.counts(connection, [self._batch.id], payloads=True)[self._batch.id]
         return counts, sum(counts.values())
 
     async def _loops(self, journal: EngineJournal, watch: Watch, per_second: float, total: int) -> Stop | None:

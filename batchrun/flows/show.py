@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,10 @@ def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> 
                 raise NotFound(
                     f"{batch.name} has no row {number}; row numbers are those of the sheet {batch.input_name}"
                 )
-            steps = journal_rows.history(connection, batch.id, record.position)
-            decisions = journal_decisions.of_row(connection, batch, record.position)
+            steps = journal_rows.history(connection, batch.id, record.owner)
+            decisions = journal_decisions.of_row(connection, batch, record.owner)
+            if record.leader is not None:
+                record = replace(record, payload=journal_rows.group_of(connection, batch, record.owner)[0].payload)
             answers = journal_decisions.answers(connection, [one.id for one in decisions])
         return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers))
     finally:

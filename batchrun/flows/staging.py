@@ -102,6 +102,7 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
         "allow_duplicates": choice.allow_duplicates,
         "totals": list(job.spec.results.totals),
         "output": None if job.spec.results.output is None else list(job.spec.results.output),
+        "grouped": bool(job.spec.group_by),
         "description": job.spec.description,
         "review": {
             "four_eyes": job.spec.review.four_eyes,
@@ -177,9 +178,13 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
     invalid = total = 0
     first: list[Problem] = []
     buffer: list[dict[str, object]] = []
+    leaders: dict[int, int] = {}
     for position, one in enumerate(preparing.prepared_rows(through, counting)):
-        buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period))
-        invalid += one.payload is None
+        if job.preparer.group_columns and one.payload is not None:
+            leaders[one.row.number] = position
+        leader = None if one.member_of is None else leaders[one.member_of]
+        buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period, leader))
+        invalid += one.is_invalid
         total += len(one.problems)
         first += one.problems[: max(0, SHOWN - len(first))]
         if len(buffer) >= CHUNK:

@@ -163,13 +163,15 @@ def any_in_world(connection: Connection, world: str) -> bool:
     return connection.execute(wanted.limit(1)).first() is not None
 
 
-def counts(connection: Connection, batch_ids: Iterable[int]) -> dict[int, dict[State, int]]:
-    """Count each batch's rows by state, in the order of the states."""
+def counts(connection: Connection, batch_ids: Iterable[int], *, payloads: bool = False) -> dict[int, dict[State, int]]:
+    """Count each batch's rows by state, in the order of the states; `payloads` counts a group of rows as one."""
     wanted = (
         select(rows.c.batch_id, rows.c.state, func.count())
         .where(rows.c.batch_id.in_(list(batch_ids)))
         .group_by(rows.c.batch_id, rows.c.state)
     )
+    if payloads:
+        wanted = wanted.where(rows.c.leader.is_(None))
     found: dict[int, dict[State, int]] = {}
     for batch_id, state, count in connection.execute(wanted):
         found.setdefault(batch_id, {})[State(state)] = count

@@ -45,14 +45,15 @@ def standings(connection: Connection, batch: Batch) -> Iterator[Standing]:
     known = _recorded(connection, batch)
     pauses = _pauses(connection, batch)
     wanted = (
-        select(rows.c.position, rows.c.number, rows.c.state, rows.c.run_id)
+        select(rows.c.position, rows.c.number, rows.c.state, rows.c.run_id, rows.c.leader)
         .where(rows.c.batch_id == batch.id, rows.c.run_id.is_not(None))
         .order_by(rows.c.position)
     )
-    for position, number, state, run_id in connection.execute(wanted.execution_options(yield_per=_AT_ONCE)):
-        if position in pauses:
-            recorded = tuple(one for owner, one in known.get(position, ()) if owner == run_id)
-            yield Standing(position, number, State(state), run_id, pauses[position], recorded)
+    for position, number, state, run_id, leader in connection.execute(wanted.execution_options(yield_per=_AT_ONCE)):
+        owner = position if leader is None else leader
+        if owner in pauses:
+            recorded = tuple(one for run, one in known.get(owner, ()) if run == run_id)
+            yield Standing(owner, number, State(state), run_id, pauses[owner], recorded)
 
 
 def _pauses(connection: Connection, batch: Batch, position: int | None = None) -> dict[int, int]:

@@ -11,11 +11,12 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from batchrun.core import webhooks
 from batchrun.core.lifecycle import Event
+from batchrun.core.review import DecisionState
 from batchrun.core.webhooks import Delivery
 from batchrun.io import journal_steps
 from batchrun.io.journal_batches import Batch, parse_time, text_time
 from batchrun.io.journal_steps import Step
-from batchrun.io.journal_tables import deliveries, events, meta, rows, run_ids
+from batchrun.io.journal_tables import decisions, deliveries, events, meta, rows, run_ids
 from batchrun.model import State
 
 LISTENER = "listener_seen_at"
@@ -81,11 +82,12 @@ def _to_fold(batch: Batch) -> Any:
 def left_reviews(connection: Connection, batch: Batch, positions: Sequence[int]) -> dict[int, datetime]:
     """Give, by position, up to when a request for a review is late: of rows that have left one in this attempt.
 
-    That is the time at which the row was seen to leave it, and never before the request that it had then: the API's
-    clock may be ahead of ours.
+    That is the time at which the row was seen to leave it, or at which it was decided where that was our doing: the
+    request for a next review may be there before the decision's answer is. And it is never before the request that
+    the row had then: the API's clock may be ahead of ours.
     """
     left = (
-        select(events.c.position, func.max(events.c.at).label("at"))
+        select(events.c.position, func.max(events.c.at).label("at"), func.count().label("pause"))
         .join(rows, (rows.c.batch_id == events.c.batch_id) & (rows.c.position == events.c.position))
         .where(events.c.batch_id == batch.id, events.c.position.in_(positions))
         .where(events.c.before == State.AWAITING_REVIEW.value, events.c.attempt == rows.c.attempts)
@@ -99,8 +101,20 @@ def left_reviews(connection: Connection, batch: Batch, positions: Sequence[int])
         .where(deliveries.c.event == webhooks.REVIEW_REQUESTED, deliveries.c.folded_at <= left.c.at)
         .scalar_subquery()
     )
-    found = connection.execute(select(left.c.position, left.c.at, asked)).all() if positions else []
-    return {position: max(filter(None, (parse_time(at), parse_time(told)))) for position, at, told in found}
+    decided = (
+        select(func.max(decisions.c.decided_at))
+        .join(rows, (rows.c.batch_id == decisions.c.batch_id) & (rows.c.position == decisions.c.position))
+        .where(decisions.c.batch_id == batch.id, decisions.c.position == left.c.position)
+        .where(decisions.c.run_id == rows.c.run_id, decisions.c.state == DecisionState.ACCEPTED.value)
+        .where(decisions.c.pause == left.c.pause)
+        .scalar_subquery()
+    )
+    found = connection.execute(select(left.c.position, left.c.at, asked, decided)).all() if positions else []
+    return {position: _latest(decided_at or at, told) for position, at, told, decided_at in found}
+
+
+def _latest(*times: str | None) -> datetime:
+    return max(moment for moment in map(parse_time, times) if moment is not None)
 
 
 def _step(row: Row[Any], now: datetime, left_at: datetime | None) -> Step | None:

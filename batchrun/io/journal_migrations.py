@@ -16,6 +16,8 @@ STEPS: dict[int, tuple[str, ...]] = {
     2: ("ALTER TABLE batches ADD COLUMN cancel_asked_at VARCHAR",),
     # Tables that are new are made before the steps: decisions, their answers, and every workbook by its place.
     3: (
+        "ALTER TABLE rows ADD COLUMN leader INTEGER",
+        "CREATE INDEX rows_by_leader ON rows (batch_id, leader) WHERE leader IS NOT NULL",
         "INSERT OR IGNORE INTO workbooks (path, batch_id, sha256, widths, kept, written_at) "
         "SELECT workbook, id, workbook_sha256, '{}', 0, created_at FROM batches "
         "WHERE workbook_sha256 IS NOT NULL AND name IS NOT NULL ORDER BY id DESC",

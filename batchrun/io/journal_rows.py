@@ -42,13 +42,24 @@ class RowRecord:
     sent_at: datetime | None
     finished_at: datetime | None
     payload: bytes | None
+    leader: int | None = None
+
+    @property
+    def owner(self) -> int:
+        """The position of the row that bears the payload, the run and the history: in a group its first row."""
+        return self.position if self.leader is None else self.leader
 
 
 def staged_values(
-    batch_id: int, position: int, prepared: Prepared, world: str, period: Sequence[tuple[str, str]]
+    batch_id: int,
+    position: int,
+    prepared: Prepared,
+    world: str,
+    period: Sequence[tuple[str, str]],
+    leader: int | None = None,
 ) -> dict[str, Any]:
-    """Give a prepared row as values to insert."""
-    ready = prepared.payload is not None
+    """Give a prepared row as values to insert; `leader` is the position of the row whose payload it is a part of."""
+    ready = not prepared.is_invalid
     return {
         "batch_id": batch_id,
         "position": position,
@@ -62,6 +73,8 @@ def staged_values(
         "amounts": orjson.dumps([None if amount is None else plain(amount) for amount in prepared.amounts]).decode(),
         "problems": orjson.dumps(prepared.problems).decode() if prepared.problems else None,
         "attempts": 0,
+        "leader": leader,
+        "error": prepared.note,
     }
 
 
@@ -161,6 +174,12 @@ def stream(connection: Connection, batch: Batch, states: Sequence[State] = ()) -
         yield _record(row)
 
 
+def group_of(connection: Connection, batch: Batch, owner: int) -> list[RowRecord]:
+    """Give a row, and those that are of its group."""
+    wanted = select(rows).where(rows.c.batch_id == batch.id, (rows.c.position == owner) | (rows.c.leader == owner))
+    return [_record(row) for row in connection.execute(wanted.order_by(rows.c.position))]
+
+
 def by_number(connection: Connection, batch: Batch, number: int) -> RowRecord | None:
     """Find one row by the sheet's row number."""
     found = connection.execute(select(rows).where(rows.c.batch_id == batch.id, rows.c.number == number)).first()
@@ -207,6 +226,7 @@ def _record(row: Row[Any]) -> RowRecord:
         sent_at=parse_time(row.sent_at),
         finished_at=parse_time(row.finished_at),
         payload=row.payload,
+        leader=row.leader,
     )
 
 
@@ -227,7 +247,7 @@ def outputs(connection: Connection, batch_id: int) -> Iterator[Any]:
 def times(connection: Connection, batch_id: int) -> list[tuple[datetime, datetime | None, State]]:
     """Give when each row that was sent left and ended."""
     wanted = select(rows.c.sent_at, rows.c.finished_at, rows.c.state).where(
-        rows.c.batch_id == batch_id, rows.c.sent_at.is_not(None)
+        rows.c.batch_id == batch_id, rows.c.sent_at.is_not(None), rows.c.leader.is_(None)
     )
     return [
         (datetime.fromisoformat(sent), parse_time(finished), State(state))

@@ -66,7 +66,21 @@ def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[S
         now[step.position] = (after, attempts)
         done.append(Stepped(step.position, after, known_run=known, before=state))
     _write(connection, changes, trail)
+    if changes and batch.settings.get("grouped"):
+        _mirror(connection, batch, [change["p"] for change in changes])
     return done
+
+
+def _mirror(connection: Connection, batch: Batch, leaders: Sequence[int]) -> None:
+    """Let the other rows of a group be what the row is that bears their payload."""
+    leader = rows.alias("leader")
+    its_leader = (leader.c.batch_id == rows.c.batch_id) & (leader.c.position == rows.c.leader)
+    same = {name: select(leader.c[name]).where(its_leader).scalar_subquery() for name in _MIRRORED}
+    members = rows.c.batch_id == batch.id, rows.c.leader.in_(list(dict.fromkeys(leaders)))
+    connection.execute(update(rows).where(*members).values(**same))
+
+
+_MIRRORED = ("state", "attempts", "run_id", "output", "error", "sent_at", "finished_at")
 
 
 def _checked(connection: Connection, batch: Batch, step: Step, attempts: int, taken: bool) -> tuple[Step, bool]:
@@ -178,6 +192,7 @@ def ready_rows(connection: Connection, batch: Batch, after: int, limit: int) -> 
     wanted = (
         select(rows.c.position, rows.c.number, rows.c.payload)
         .where(rows.c.batch_id == batch.id, rows.c.state == State.READY.value, rows.c.position > after)
+        .where(rows.c.leader.is_(None))
         .order_by(rows.c.position)
         .limit(limit)
     )
@@ -189,6 +204,7 @@ def open_runs(connection: Connection, batch: Batch, states: Sequence[State]) -> 
     wanted = (
         select(rows.c.position, rows.c.run_id, rows.c.state)
         .where(rows.c.batch_id == batch.id, rows.c.state.in_([state.value for state in states]))
+        .where(rows.c.leader.is_(None))
         .order_by(rows.c.sent_at, rows.c.position)
     )
     return [(position, run_id, State(state)) for position, run_id, state in connection.execute(wanted)]
@@ -196,7 +212,9 @@ def open_runs(connection: Connection, batch: Batch, states: Sequence[State]) -> 
 
 def doubt_what_was_sending(connection: Connection, batch: Batch, now: datetime) -> int:
     """Put every row that a dead sender left `sending` in doubt."""
-    wanted = select(rows.c.position).where(rows.c.batch_id == batch.id, rows.c.state == State.SENDING.value)
+    wanted = select(rows.c.position).where(
+        rows.c.batch_id == batch.id, rows.c.state == State.SENDING.value, rows.c.leader.is_(None)
+    )
     told = "the program ended while the request was under way, so nobody knows whether it arrived"
     steps = [Step(position, Event.DOUBT, now, error=told) for (position,) in connection.execute(wanted)]
     return len(apply(connection, batch, steps)) if steps else 0

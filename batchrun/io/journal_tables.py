@@ -95,6 +95,8 @@ rows = Table(
     Column("error", Text),
     Column("sent_at", String),
     Column("finished_at", String),
+    Column("leader", Integer),  # since version 3: the position of the row whose payload this one is a part of
+    Index("rows_by_leader", "batch_id", "leader", sqlite_where=text("leader IS NOT NULL")),
     Index("rows_by_state", "batch_id", "state", "position"),
     Index("rows_by_key", "key_id"),
     Index("rows_by_number", "batch_id", "number"),
@@ -193,6 +195,24 @@ decision_answers = Table(
     Column("line", String, nullable=False),
     Column("detail", Text),
     Index("answers_by_decision", "decision_id"),
+)
+
+# What rows held before they were corrected from a file that somebody handed in, append-only.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("at", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("file_name", String, nullable=False),
+    Column("file_sha256", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("payload_id", LargeBinary, nullable=False),
+    Column("cells", LargeBinary, nullable=False),
+    Column("amounts", Text, nullable=False),
+    Index("corrections_by_row", "batch_id", "position"),
 )
 
 # Every results workbook that was written, by its place: what its bytes were, and how wide its columns.

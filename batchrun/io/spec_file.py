@@ -38,7 +38,11 @@ class SpecFile:
 
 def read_spec(path: Path) -> SpecFile:
     """Read a job spec. Raise NotFound or, where not even its YAML can be read, BadSpec."""
-    content = _bytes_of(path, "job spec")
+    return spec_from(_bytes_of(path, "job spec"), path)
+
+
+def spec_from(content: bytes, path: Path) -> SpecFile:
+    """Read a job spec from its bytes; `path` is where it lies, or lay when they were read."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

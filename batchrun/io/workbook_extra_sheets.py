@@ -105,16 +105,15 @@ def _copy_cell(cell: Any, sheet: Worksheet, extra: ExtraSheet, move: Move) -> No
 
 
 def _value(cell: Any, extra: ExtraSheet, move: Move) -> tuple[Any, str]:
+    from openpyxl.worksheet.formula import ArrayFormula
+
     if cell.data_type != "f":
         return cell.value, cell.data_type
-    array = cell.value if hasattr(cell.value, "text") else None
+    array = cell.value if isinstance(cell.value, ArrayFormula) else None
     text = str(array.text if array is not None else cell.value)
     moved = move.moved(text.removeprefix("="), extra.title)
-    if moved is not None and array is None:
-        return f"={moved}", "f"
-    if moved is not None and array is not None:
-        array.text = f"={moved}"
-        return array, "f"
+    if moved is not None:
+        return f"={moved}" if array is None else ArrayFormula(array.ref, f"={moved}"), "f"
     move.left(f"{extra.title}!{cell.coordinate}")
     shown: Any = extra.shown[cell.coordinate]
     return (text, "s") if shown.value is None else (shown.value, shown.data_type)
@@ -158,7 +157,7 @@ def _copy_rules(extra: ExtraSheet, target: Any, move: Move) -> None:
                 setattr(moved, name, move.moved(text, extra.title) or text)
         target.add_data_validation(moved)
     for table in source.tables.values():
-        target.add_table(copy(table))
+        target.add_table(table)  # the very one: openpyxl cannot copy it
 
 
 def name_areas(workbook: Workbook, names: Mapping[str, str]) -> None:

@@ -17,7 +17,6 @@ _DRAWN = "a chart, picture or shape"
 # What a sheet has beside its cells, by the kind of the relation to it.
 _PARTS = {
     "drawing": _DRAWN,
-    "picture": "a background picture",
     "image": "a background picture",
     "pivotTable": "a pivot table",
     "slicer": "a slicer",

@@ -15,6 +15,7 @@ Key = tuple[str, int]
 
 _SHEET = re.compile(r"(?:'((?:[^']|'')+)'|([^'!\[\]:]+))!(.+)", re.DOTALL)
 _AREA = re.compile(r"(\$?)([A-Za-z]{1,3})?(\$?)(\d{1,7})?(?::(\$?)([A-Za-z]{1,3})?(\$?)(\d{1,7})?)?")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*\(")
 # What they give depends on where things stand, beyond what they refer to.
 _BY_PLACE = frozenset({"INDIRECT(", "OFFSET(", "ADDRESS(", "CELL(", "ROW(", "COLUMN(", "SHEET("})
 
@@ -59,7 +60,9 @@ class References:
 
         try:
             tokens = Tokenizer(f"={formula}").items
-            if any(token.type == Token.FUNC and token.value.upper() in _BY_PLACE for token in tokens):
+            if any(
+                _is_by_place(token.value) if token.type == Token.FUNC else "#REF!" in token.value for token in tokens
+            ):
                 return None
             return "".join(
                 self._reference(token.value, home) if token.subtype == Token.RANGE else token.value for token in tokens
@@ -156,6 +159,11 @@ class _TableMove:
         if first not in self._lines:
             raise NotForCertainError
         return self._lines[first], self._lines[first] + last - first
+
+
+def _is_by_place(function: str) -> bool:
+    """Tell a function whose value depends on places, among them what begins a range: `C2:INDEX(`."""
+    return function.upper() in _BY_PLACE or (function != ")" and _FUNCTION.fullmatch(function) is None)
 
 
 def _is_area(text: str) -> bool:

@@ -208,7 +208,7 @@ class ReviewServer:
         return "nobody"
 
     def _started(self, environment: str, body: Mapping[str, Any]) -> Scripted:
-        run_id = f"run_{len(self.runs) + 1:05d}r"
+        run_id = f"run_{len(self.runs) + 1:05d}{uuid.uuid4().hex[:12]}"  # like no other server's
         run = self.runs[run_id] = Run(run_id, environment, body["data"], datetime.now(UTC))
         if run.kind is Kind.STUCK:
             run.readings_left = 1_000_000

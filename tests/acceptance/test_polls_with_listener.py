@@ -96,11 +96,11 @@ def test_a_refresh_uses_what_arrived_while_nothing_ran_and_asks_only_for_the_res
         assert rows_of(desk) == {number: right(number) for number in range(1, 201)}
 
 
-def test_a_resume_beside_a_listener_asks_for_little_of_what_has_arrived(tmp_path: Path) -> None:
-    with at_a_desk_that_is_told(tmp_path, 200, silent=True) as (desk, server):
+def test_a_resume_asks_for_nothing_that_has_arrived_however_much_that_is(tmp_path: Path) -> None:
+    with at_a_desk_that_is_told(tmp_path, 700, silent=True) as (desk, server):
         desk.run("--rate", "unlimited", "--no-wait").ended(4)
         with listening(desk, server):
-            server.tell_all(list(range(1, 201)))
-            desk.command("resume", "last", "--json").ended(1)
+            server.tell_all(list(range(1, 701)))
+        desk.command("resume", "last", "--json").ended(1)
         assert server.reads.total() == 0
-        assert rows_of(desk) == {number: right(number) for number in range(1, 201)}
+        assert rows_of(desk) == {number: right(number) for number in range(1, 701)}

@@ -166,3 +166,21 @@ def test_a_key_that_is_refused_half_way_stops_it_and_nothing_is_lost(desk: Revie
     desk.server.switches.script = lambda key, nth: None
     desk.review().ended(0)
     desk.wrote_once_each(*keys)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 451])
+def test_a_decision_that_may_have_acted_never_decides_the_second_review(desk: ReviewDesk, status: int) -> None:
+    desk.waits(waiting(2, _1=Kind.TWICE))
+    with desk.typing() as typist:
+        typist.approve(invoice(1), invoice(2))
+    typed = desk.workbook.read_bytes()
+    answers = {1: Scripted(None, acts=True), 2: Scripted(status, {"error": "no"})}
+    desk.server.switches.script = lambda key, nth: answers.get(nth) if key == invoice(1) else None
+    first = desk.review()
+    assert "Traceback" not in first.stderr
+    for _ in range(2):
+        desk.review()
+    desk.workbook.write_bytes(typed)
+    desk.review()
+    desk.wrote_once_each(invoice(1), invoice(2))
+    assert desk.server.run_of(invoice(1)).status == "awaiting_review"

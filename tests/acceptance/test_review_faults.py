@@ -34,6 +34,11 @@ def moved(typist: Typist) -> None:
     typist.type(BAD, _decision="approve", _row=typist.cell(OTHER, "_row").value)
 
 
+def in_other_letters(typist: Typist) -> None:
+    """Write a run id in capitals."""
+    typist.type(BAD, _decision="approve", _run_id=typist.cell(BAD, "_run_id").value.upper())
+
+
 def exchanged(typist: Typist) -> None:
     """Exchange the run ids of two rows that wait."""
     mine, theirs = (typist.cell(key, "_run_id").value for key in (BAD, OTHER))
@@ -60,7 +65,7 @@ FAULTS: dict[str, tuple[Typing, str, tuple[str, ...]]] = {
     "an override on a rejection": (
         of(BAD, _decision="reject", _rejection_reason="no", _override__amount=5),
         BAD,
-        (OVERRIDE,),
+        (OVERRIDE, DECISION),
     ),
     "a word that is neither": (of(BAD, _decision="maybe"), BAD, (DECISION,)),
     "a word that is nearly one": (of(BAD, _decision="approved"), BAD, (DECISION,)),
@@ -83,7 +88,7 @@ FAULTS: dict[str, tuple[Typing, str, tuple[str, ...]]] = {
     "an approval of a run that has ended": (of(DONE, _decision="approve"), DONE, (DECISION,)),
     "a rejection of a run that has ended": (of(DONE, _decision="reject", _rejection_reason="no"), DONE, (DECISION,)),
     "another run id": (of(BAD, _decision="approve", _run_id="run_99999r"), BAD, (RUN_ID,)),
-    "a run id in other letters": (of(BAD, _decision="approve", _run_id="RUN_00001R"), BAD, (RUN_ID,)),
+    "a run id in other letters": (in_other_letters, BAD, (RUN_ID,)),
     "no run id": (of(BAD, _decision="approve", _run_id=None), BAD, (RUN_ID,)),
     "the run id of another row": (exchanged, BAD, (RUN_ID, ROW)),
     "another row's number": (moved, BAD, (ROW, RUN_ID)),

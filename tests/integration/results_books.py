@@ -29,19 +29,19 @@ def result_row(number: int, **changes: Any) -> ResultRow:
     return replace(ResultRow(number, cells, state, "Look.", run_id=f"run_{number}", sent_at=SENT), **changes)
 
 
-def content(rows: int = 6, **changes: Any) -> WorkbookContent:
+def content(count: int = 6, **changes: Any) -> WorkbookContent:
     """Give a workbook's content: rows from number 2 on."""
-    numbers = range(2, rows + 2)
-    summary = Summary("payouts: payouts-001", (("Batch", "payouts-001"),), {State.COMPLETED: rows}, rows)
+    numbers = range(2, count + 2)
+    summary = Summary("payouts: payouts-001", (("Batch", "payouts-001"),), {State.COMPLETED: count}, count)
     plain = WorkbookContent(
         HEADER, lambda: map(result_row, numbers), (), (), summary, lambda: (), amounts=("Amount",), made_at=SENT
     )
     return replace(plain, **changes)
 
 
-def written(folder: Path, rows: int = 6, *, max_rows: int = 1_000_000, **changes: Any) -> Path:
+def written(folder: Path, count: int = 6, *, max_rows: int = 1_000_000, **changes: Any) -> Path:
     """Write a results workbook and give its path."""
-    write_workbook(folder / NAME, content(rows, **changes), max_rows=max_rows)
+    write_workbook(folder / NAME, content(count, **changes), max_rows=max_rows)
     return folder / NAME
 
 
@@ -68,10 +68,11 @@ def type_in(path: Path, line: int, sheet: str = "Results", **typed: object) -> N
 
 def sort_lines(sheet: Any, key: Callable[[list[Any]], Any]) -> None:
     """Sort the lines below the header by their values, as a person does."""
-    lines = sorted(([cell.value for cell in line] for line in sheet.iter_rows(min_row=2)), key=key)
-    for line, values in zip(sheet.iter_rows(min_row=2), lines, strict=True):
-        for cell, value in zip(line, values, strict=True):
-            cell.value = value
+    held = [[(cell.value, cell.data_type) for cell in line] for line in sheet.iter_rows(min_row=2)]
+    held.sort(key=lambda line: key([value for value, _ in line]))
+    for line, values in zip(sheet.iter_rows(min_row=2), held, strict=True):
+        for cell, (value, kind) in zip(line, values, strict=True):
+            cell.value, cell.data_type = value, kind
 
 
 def saved_by_libreoffice(path: Path, ending: str = "xlsx") -> Path:

@@ -17,10 +17,12 @@ from journals import NOW, add_batch, held, opened, replayed, states
 from sqlalchemy import select
 
 from batchrun.core.lifecycle import Event
+from batchrun.core.review import Decision, DecisionState
 from batchrun.core.webhooks import parse_delivery
-from batchrun.io import journal_deliveries, journal_steps
+from batchrun.io import journal_decisions, journal_deliveries, journal_steps
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_decisions import Answer, Made
 from batchrun.io.journal_steps import Step
 from batchrun.io.journal_tables import deliveries
 from batchrun.model import State
@@ -209,3 +211,17 @@ def test_a_review_of_an_earlier_attempt_makes_no_request_of_this_one_late(told: 
 def test_a_delivery_that_says_nothing_of_its_run_is_kept_and_changes_nothing(told: Told) -> None:
     told.keep("custom.progress", 5)
     assert (told.state, told.all_folded()) == (State.RUNNING, True)
+
+
+def test_the_next_review_may_be_asked_for_before_the_decision_is_answered(told: Told) -> None:
+    told.keep(seconds=5)
+    with told.journal.writing() as connection:
+        made = Made(0, "run_1", 1, Decision(True, None, None, "Anna"))
+        journal_decisions.record(connection, told.batch, [made], sent_by="me", workbook_sha256="5", now=at(20))
+        (one,) = journal_decisions.of_row(connection, told.batch, 0)
+        answer = Answer(DecisionState.ACCEPTED, at(60), 200, "taken")
+        journal_decisions.answer(connection, told.batch, one.id, answer, [Step(0, Event.RUNNING, at(60))])
+    told.keep(seconds=19)
+    assert told.state is State.RUNNING
+    told.keep(seconds=21)  # its answer was lost for a while, and the API went on
+    assert told.state is State.AWAITING_REVIEW

@@ -21,6 +21,9 @@ from batchrun.io.journal_workbooks import WrittenWorkbook
 from batchrun.model import State
 
 AS_VERSION_2 = (
+    "DROP INDEX rows_by_leader",
+    "ALTER TABLE rows DROP COLUMN leader",
+    "DROP TABLE corrections",
     "DROP TABLE decision_answers",
     "DROP TABLE decisions",
     "DROP TABLE workbooks",

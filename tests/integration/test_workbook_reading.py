@@ -109,7 +109,7 @@ def test_columns_may_be_moved_and_left_out(tmp_path: Path) -> None:
 
 
 def test_a_cell_is_named_by_its_header_and_a_row_where_there_is_none(tmp_path: Path) -> None:
-    path = written(tmp_path, rows=4, max_rows=2)
+    path = written(tmp_path, count=4, max_rows=2)
     with edited(path) as book:
         book["Results 2"].insert_cols(1)
     with open_copy(path) as copy:
@@ -143,7 +143,7 @@ def test_hidden_and_filtered_lines_are_read_as_all_others(tmp_path: Path) -> Non
     [(14, 14), ("14", 14), (" 14 ", 14), (14.0, 14), (14.5, None), ("x", None), (None, None), (-1, -1), (True, None)],
 )
 def test_a_row_number_is_a_whole_number_or_none(tmp_path: Path, typed: object, number: int | None) -> None:
-    path = written(tmp_path, rows=1)
+    path = written(tmp_path, count=1)
     type_in(path, 2, row=typed)
     assert [row.number for row in rows_of(path)] == [number]
 
@@ -180,7 +180,7 @@ def test_one_of_batchruns_own_headers_twice_is_told_with_both_places(tmp_path: P
 
 
 def test_a_second_results_sheet_goes_on(tmp_path: Path) -> None:
-    path = written(tmp_path, rows=5, max_rows=2)
+    path = written(tmp_path, count=5, max_rows=2)
     type_in(path, 3, sheet="Results 2", decision="reject")
     rows = rows_of(path)
     assert [(row.sheet, row.line, row.number) for row in rows] == [
@@ -337,7 +337,7 @@ def test_libreoffice_changes_nothing_of_what_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_twenty_thousand_rows_are_read_with_little_memory(tmp_path: Path) -> None:
-    path = written(tmp_path, rows=20_000)
+    path = written(tmp_path, count=20_000)
     tracemalloc.start()
     began = time.monotonic()
     with open_copy(path) as copy:

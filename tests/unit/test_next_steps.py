@@ -8,5 +8,6 @@ from batchrun.model import State
 
 def test_every_state_has_one_plain_sentence() -> None:
     assert set(SENTENCES) == set(State)
-    assert "batchrun resume last" in sentence(State.READY, "last")
-    assert all("{" not in sentence(state, "b") for state in State)
+    assert "batchrun resume last" in sentence(State.READY, "last", "out.xlsx")
+    assert "batchrun review out.xlsx" in sentence(State.AWAITING_REVIEW, "last", "out.xlsx")
+    assert all("{" not in sentence(state, "b", "w") for state in State)

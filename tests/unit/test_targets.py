@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchrun.core.targets import Path, before_closing, clashes, close_up, parse, place, pointer
+from batchrun.core.targets import EACH, Path, before_closing, clashes, close_up, parse, place, pointer
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_target_is_names_and_places(text: str, path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "a.", ".a", "a..b", "[0]", "a[]", "a[-1]", "a[x]", "a[0", "a]", "a[0]b", "a.[0]", "a\\", "a[00001]"],
+    ["", ".", "a.", ".a", "a..b", "[0]", "a[-1]", "a[x]", "a[0", "a]", "a[0]b", "a.[0]", "a\\", "a[00001]"],
 )
 def test_anything_else_is_no_target(text: str) -> None:
     with pytest.raises(ValueError, match="is not a target; write names with dots"):
@@ -86,3 +86,8 @@ def test_a_target_inside_another_clashes_and_so_does_a_list_with_an_object(
     texts: list[str], pairs: list[tuple[str, str]]
 ) -> None:
     assert clashes(map(parse, texts)) == [(parse(first), parse(second)) for first, second in pairs]
+
+
+def test_empty_brackets_take_an_item_of_each_row() -> None:
+    assert parse("lines[].sku") == ("lines", EACH, "sku")
+    assert pointer(parse("lines[].sku")) == "/lines/*/sku"

@@ -1,0 +1,203 @@
+"""How a column's cells answer what the schema asks for at a field: by which options, proved on the sample."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batchrun.core import cells, mapping, schema_types
+from batchrun.core.column_samples import Column
+from batchrun.core.schema import Schema
+from batchrun.core.schema_leaves import Leaf
+from batchrun.core.spec import Target
+from batchrun.core.trials import Options, Trial, tried
+
+CHANGE_ME = "CHANGE_ME"
+_DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
+_DAYS += ("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_TIMES = ("%H:%M", "%H:%M:%S")
+_MARKS = (".", ",", " ", "'", "’")
+_SEPARATORS = (";", "|", "\n", ",")
+_YES = frozenset({"y", "yes", "j", "ja", "oui", "si", "sí", "true", "wahr", "vrai", "1", "on"})
+_NO = frozenset({"n", "no", "nein", "non", "false", "falsch", "faux", "0", "off"})
+_ZERO_GROUP = re.compile(r"-?0\d*[.,'’ \u00a0\u202f]\d{3}(?!\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How far a column fits a field: `share` of its filled cells, with what options, and in words what is amiss.
+
+    `note` says what the options do; `amiss` what a person has to decide or correct, and is empty where all is well.
+    """
+
+    target: str
+    options: Options
+    share: float
+    note: str = ""
+    amiss: str = ""
+
+
+def fit(column: Column, leaf: Leaf, schema: Schema) -> Fit:
+    """Find how a column's cells become what a field wants; what the sample does not prove is left to a person."""
+    if leaf.is_list:
+        return _fit_list(column, leaf, schema)
+    if leaf.wanted.value_types == {"object"}:
+        return Fit(leaf.target, {}, 0.0, amiss="the schema wants an object without naming its fields")
+    kind = mapping.asked_type(Target(column=column.name), leaf.wanted)
+    trials = [tried(column, leaf.target, options, schema) for options in _ways(kind, column, leaf)]
+    if kind == "date-time":
+        return _fit_time(column, leaf, schema, trials)
+    return _best_text(column, leaf, trials) if kind == "string" else _best(column, trials)
+
+
+def _ways(kind: str, column: Column, leaf: Leaf) -> list[Options]:
+    ways = _WAYS.get(kind)
+    return [{}, *(ways(column, leaf) if ways else ())]
+
+
+def _number_ways(_column: Column, _leaf: Leaf) -> Iterable[Options]:
+    for decimal in (".", ","):
+        for mark in (None, *_MARKS):
+            if mark != decimal and (decimal, mark) != (".", None):
+                yield {
+                    **({} if decimal == "." else {"decimal": decimal}),
+                    **({} if mark is None else {"thousands": mark}),
+                }
+
+
+def _date_ways(_column: Column, _leaf: Leaf) -> Iterable[Options]:
+    return ({"date_format": form} for form in _DAYS)
+
+
+def _boolean_ways(column: Column, _leaf: Leaf) -> Iterable[Options]:
+    words = [cells.shown(cell) for cell in column.cells]
+    meant = {word: word.casefold() in _YES for word in words if word.casefold() in _YES | _NO}
+    return [{"map": meant}] if meant else []
+
+
+def _text_ways(column: Column, leaf: Leaf) -> Iterable[Options]:
+    words = {_bare(word): word for word in leaf.words if isinstance(word, str)}
+    shown = [cells.shown(cell) for cell in column.cells]
+    if len(words) == len(leaf.words) > 0:
+        same = {word: words[_bare(word)] for word in shown if _bare(word) in words}
+        return [{"map": same}] if same else []
+    if re.search(r'["\\\n]', column.name) or not all(isinstance(cell, str) for cell in column.cells):
+        return []
+    name = f"row[{json.dumps(column.name, ensure_ascii=False)}]"
+    return [{"expr": f'{name} | replace(" ", "")'}, {"expr": f'{name} | replace(" ", "") | upper'}]
+
+
+def _bare(word: str) -> str:
+    return "".join(mark for mark in word.casefold() if mark.isalnum())
+
+
+_WAYS: Mapping[str, Callable[[Column, Leaf], Iterable[Options]]] = {
+    "string": _text_ways,
+    "number": _number_ways,
+    "integer": _number_ways,
+    "boolean": _boolean_ways,
+    "date": _date_ways,
+}
+
+
+def _best(column: Column, trials: Sequence[Trial]) -> Fit:
+    """Take the way that reads most cells; where two read them differently, nothing but a person can tell."""
+    usable = [trial for trial in trials if not ("thousands" in trial.options and _groups_zeros(trial))]
+    most = max(trial.read for trial in usable)
+    best = [trial for trial in usable if trial.read == most]
+    first = best[0]
+    for other in best[1:] if most else ():
+        for cell, value in first.values.items():
+            if other.values[cell] != value:
+                return _undecided(first, other, cell)
+    return _made(column, first)
+
+
+def _groups_zeros(trial: Trial) -> bool:
+    """Tell whether a group of thousands would begin with a zero, as in 0.125: nobody writes that."""
+    return any(isinstance(cell, str) and _ZERO_GROUP.match(cell) for cell in trial.values)
+
+
+def _undecided(one: Trial, other: Trial, cell: Any) -> Fit:
+    first, second = (_plainly(trial.values[cell]) for trial in (one, other))
+    said = f'"{cells.cut(cells.shown(cell))}" may mean {first} or {second}; say which, as in {_as_said(other.options)}'
+    return Fit(one.target, other.options, 0.0, amiss=said)
+
+
+def _as_said(options: Options) -> str:
+    return ", ".join(f"{name}: '{value}'" for name, value in options.items())
+
+
+def _best_text(column: Column, leaf: Leaf, trials: Sequence[Trial]) -> Fit:
+    """Take the cells as they stand, unless only another way makes what the schema takes."""
+    plain, *others = trials
+    if plain.taken == column.filled:
+        return _made(column, plain)
+    if leaf.words:
+        best = max(trials, key=lambda trial: trial.taken)
+        return _made(column, best, of=leaf.words)
+    return _made(column, next((trial for trial in others if trial.taken == column.filled), plain))
+
+
+def _made(column: Column, trial: Trial, of: Sequence[Any] = ()) -> Fit:
+    share = trial.taken / column.filled if column.filled else 1.0
+    note = _note(trial) if column.filled else "the column was empty in the rows looked at"
+    return Fit(trial.target, trial.options, share, note, _amiss(trial, of))
+
+
+def _amiss(trial: Trial, of: Sequence[Any]) -> str:
+    if not trial.refused:
+        return ""
+    shown = ", ".join(f'"{cells.cut(cells.shown(cell))}"' for cell in trial.refused[:3])
+    more = f" and {len(trial.refused) - 3} more" if len(trial.refused) > 3 else ""
+    if of:
+        words = ", ".join(str(word) for word in of[:8])
+        return f"say by map: what {shown}{more} mean; the schema knows {words}"
+    why = trial.fault_of(trial.refused[0]) or "the schema does not take it"
+    return f"{shown}{more}: {why}"
+
+
+def _note(trial: Trial) -> str:
+    """Say what options do, by an example out of the sheet."""
+    if "expr" in trial.options:
+        return "the schema takes it only without blanks"
+    if "map" in trial.options:
+        return "the sheet's words, and what the schema calls them"
+    cell = max(trial.values, key=lambda cell: len(cells.shown(cell)))
+    value = trial.values[cell]
+    if "split" in trial.options:
+        return "one cell holds several values"
+    return f'"{cells.cut(cells.shown(cell))}" is read as {_plainly(value)}' if trial.options else ""
+
+
+def _plainly(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) else cells.plain(value)
+
+
+def _fit_time(column: Column, leaf: Leaf, schema: Schema, trials: Sequence[Trial]) -> Fit:
+    """A time without a zone is no moment: the zone is asked for, and the form of the text is found."""
+    if trials[0].taken == column.filled:
+        return _made(column, trials[0])
+    forms = [f"{day} {time}" for day in ("%Y-%m-%d", *_DAYS) for time in _TIMES]
+    ways: list[Options] = [{}, *({"date_format": form} for form in forms)]
+    zoned = [tried(column, leaf.target, {**way, "timezone": "UTC"}, schema) for way in ways]
+    found = _best(column, zoned)
+    if found.share < 1:
+        return _made(column, trials[0])
+    said = "the times have no zone; write yours, such as Europe/Berlin"
+    return Fit(leaf.target, {**found.options, "timezone": CHANGE_ME}, 0.0, amiss=said)
+
+
+def _fit_list(column: Column, leaf: Leaf, schema: Schema) -> Fit:
+    found = [mark for mark in _SEPARATORS if any(isinstance(cell, str) and mark in cell for cell in column.cells)]
+    numeric = schema_types.wanted_at(schema.document, (*leaf.path, 0)).value_types & {"number", "integer"}
+    if len(found) > 1 or (numeric and found == [","]):
+        said = " and ".join(json.dumps(mark) for mark in found)
+        return Fit(leaf.target, {"split": found[0]}, 0.0, amiss=f"{said} may be what separates the values; say which")
+    if found:
+        return _made(column, tried(column, leaf.target, {"split": found[0]}, schema))
+    one = _made(column, tried(column, f"{leaf.target}[0]", {}, schema))
+    return Fit(one.target, one.options, one.share, one.note or "a list; each cell here holds one value", one.amiss)

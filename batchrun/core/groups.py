@@ -1,0 +1,254 @@
+"""Several rows, one payload: rows that agree in the group's columns, each an item of the lists that `[]` names.
+
+All that is known of a row is told by that row's own cells: a group is mapped and validated as one long row, whose
+cells know where they came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from batchrun.core import cells, keys, mapping, payloads, prepare, selection, validation
+from batchrun.core.cells import Fault
+from batchrun.core.mapping import OMIT, Field, RowMapper
+from batchrun.core.prepare import Prepared, Preparer
+from batchrun.core.settling import same_value
+from batchrun.core.targets import EACH, pointer
+from batchrun.model import Cell, Problem, SheetInfo, SourceRow
+
+Group = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo(SheetInfo):
+    """Names the cells of a group's rows laid end to end; `row_of` remembers of which row each named cell is."""
+
+    numbers: tuple[int, ...] = ()
+    row_of: dict[str, int] = field(default_factory=dict)
+
+    def cell_address(self, number: int, column: int) -> str:  # noqa: ARG002  # each cell knows its row
+        """Name a cell by its index in the long row; its own row's number counts."""
+        place, own = divmod(column, len(self.header) // len(self.numbers))
+        address = super(GroupInfo, self).cell_address(self.numbers[place], own)
+        self.row_of[address] = self.numbers[place]
+        return address
+
+
+class Gathered(NamedTuple):
+    """All rows of a sheet that take part, in its order, and how many were left out."""
+
+    rows: list[Prepared]
+    left_out: int
+
+
+class _Entry(NamedTuple):
+    """One row on its way into a group; `alone` is what it is where it can be in none."""
+
+    row: SourceRow
+    group: Group | None
+    alone: Prepared | None = None
+
+
+def gather(preparer: Preparer, rows: Iterable[SourceRow], limit: int | None, seen: Callable[[], None]) -> Gathered:
+    """Group and prepare the rows of a sheet; `seen` is called for each that is read."""
+    entries, cut, left_out = _entries(preparer, rows, limit, seen)
+    groups: dict[Group, list[SourceRow]] = {}
+    for entry in entries:
+        if entry.group is not None:
+            groups.setdefault(entry.group, []).append(entry.row)
+    notes = dict(_suspected(entries)) | {group: cut[group] for group in cut if group in groups}
+    made = {group: _prepared(preparer, members, notes.get(group)) for group, members in groups.items()}
+    _refuse_repeated_keys(preparer, made)
+    by_number = {one.row.number: one for members in made.values() for one in members}
+    ordered = [entry.alone or by_number[entry.row.number] for entry in entries]
+    return Gathered(ordered, left_out)
+
+
+def _entries(
+    preparer: Preparer, rows: Iterable[SourceRow], limit: int | None, seen: Callable[[], None]
+) -> tuple[list[_Entry], dict[Group, str], int]:
+    """Sort the rows that take part; a group of which `--rows` or `--limit` takes only some rows is cut."""
+    entries: list[_Entry] = []
+    cut: dict[Group, str] = {}
+    left_out = 0
+    for row in rows:
+        seen()
+        chosen = not preparer.rows or selection.selects(preparer.rows, row.number)
+        if chosen and (limit is None or len(entries) < limit):
+            entry = _entry(preparer, row)
+            left_out += entry is None
+            entries += [] if entry is None else [entry]
+        else:
+            left_out += not chosen
+            entry = _entry(preparer, row)
+            if entry is not None and entry.group is not None:
+                flag = "--limit" if chosen else "--rows"
+                why = f"row {row.number} is of the same group and is not taken ({flag}); take all of its rows"
+                cut.setdefault(entry.group, why)
+    return entries, cut, left_out
+
+
+def _entry(preparer: Preparer, row: SourceRow) -> _Entry | None:
+    """Say where a row belongs; None where `where` leaves it out."""
+    every = replace(preparer, rows=())
+    if row.faults or (preparer.where is not None and preparer.where(row) is not True):
+        alone = prepare.prepare(every, row)
+        return None if alone is None else _Entry(row, None, alone)
+    problems = keys.key_problems(preparer.info, row, preparer.group_columns)
+    if problems:
+        told = tuple(
+            replace(one, code=f"group{one.code.removeprefix('key')}", message=_of_group(one)) for one in problems
+        )
+        return _Entry(
+            row, None, Prepared(row, keys.key_of(row, preparer.key_columns), None, told, _amounts(every, row))
+        )
+    return _Entry(row, keys.key_of(row, preparer.group_columns))
+
+
+def _of_group(problem: Problem) -> str:
+    return "the row's group is empty" if problem.code == "key-missing" else problem.message
+
+
+def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Any, ...]:
+    return tuple(amount(row) for amount in preparer.amounts)
+
+
+def _suspected(entries: Sequence[_Entry]) -> Iterator[tuple[Group, str]]:
+    """Give the groups beside a row of which nobody knows the group: it may be theirs, and they would be sent short."""
+    for place, entry in enumerate(entries):
+        if entry.group is not None:
+            continue
+        before = (one.group for one in reversed(entries[:place]) if one.group is not None)
+        after = (one.group for one in entries[place + 1 :] if one.group is not None)
+        for group in (next(before, None), next(after, None)):
+            if group is not None:
+                yield group, f"row {entry.row.number}, beside this group, may belong to it and cannot be read"
+
+
+def _prepared(preparer: Preparer, rows: Sequence[SourceRow], note: str | None) -> list[Prepared]:
+    """Prepare one group: its first row bears the payload, the others are its members."""
+    first = rows[0]
+    info = _info(preparer.info, rows)
+    mapper = _mapper(preparer.mapper, info, rows)
+    long_row = SourceRow(first.number, tuple(cell for row in rows for cell in row.cells))
+    mapped = mapping.map_row(mapper, long_row)
+    refused = (*mapped.problems, *validation.problems_of(preparer.schema, mapper, long_row, mapped))
+    differing = tuple(_disagreements(preparer, rows))
+    problems = [
+        *keys.key_problems(preparer.info, first, preparer.key_columns),
+        *differing,
+        *(replace(one, row=info.row_of.get(one.cell.split(", ")[0], first.number)) for one in refused),
+    ]
+    if note is not None:
+        problems.append(_of_the_whole(preparer.info, first, note))
+    payload = None if problems else payloads.to_json(mapped.data)
+    return list(_members(preparer, rows, payload, problems))
+
+
+def _of_the_whole(info: SheetInfo, first: SourceRow, note: str) -> Problem:
+    return Problem(first.number, info.row_address(first.number), None, None, None, "group-incomplete", note)
+
+
+def _members(
+    preparer: Preparer, rows: Sequence[SourceRow], payload: bytes | None, problems: Sequence[Problem]
+) -> Iterator[Prepared]:
+    leader = rows[0].number
+    faulty = next((problem.row for problem in problems), None)
+    for row in rows:
+        own = tuple({(one.cell, one.code): one for one in problems if one.row == row.number}.values())
+        yield Prepared(
+            row=row,
+            key=keys.key_of(rows[0], preparer.key_columns),
+            payload=payload if row is rows[0] else None,
+            problems=own,
+            amounts=_amounts(preparer, row),
+            member_of=None if payload is None or row is rows[0] else leader,
+            note=None if payload is not None or own else f"not sent, because row {faulty} of its group has a problem",
+        )
+
+
+def _info(info: SheetInfo, rows: Sequence[SourceRow]) -> GroupInfo:
+    return GroupInfo(
+        file_name=info.file_name,
+        sheet=info.sheet,
+        header_row=info.header_row,
+        header=info.header * len(rows),
+        positions=info.positions,
+        numbers=tuple(row.number for row in rows),
+    )
+
+
+def _mapper(mapper: RowMapper, info: GroupInfo, rows: Sequence[SourceRow]) -> RowMapper:
+    fields: list[Field] = []
+    for one in mapper.fields:
+        if EACH in one.path:
+            fields += [_item(one, place, len(mapper.info.header)) for place in range(len(rows))]
+        else:
+            fields.append(one)
+    return RowMapper(info, tuple(fields), flat=False)
+
+
+def _item(one: Field, place: int, width: int) -> Field:
+    path = tuple(place if step == EACH else step for step in one.path)
+    start = place * width
+
+    def get(values: Sequence[Cell]) -> Any:
+        return one.get(values[start : start + width])
+
+    return Field(path, pointer(path), get, tuple(start + column for column in one.columns))
+
+
+def _disagreements(preparer: Preparer, rows: Sequence[SourceRow]) -> Iterator[Problem]:
+    """Give where a row says something else than its group's first row, of what a group says once."""
+    first, info = rows[0], preparer.info
+    key = keys.key_of(first, preparer.key_columns)
+    shared = [one for one in preparer.mapper.fields if EACH not in one.path and one.columns]
+    for row in rows[1:]:
+        for one in shared:
+            value, wanted = one.get(row.cells), one.get(first.cells)
+            if (
+                isinstance(wanted, Fault)
+                or value is wanted
+                or (OMIT not in (value, wanted) and same_value(value, wanted))
+            ):
+                continue
+            yield _disagreement(info, row, first, one.columns, one.pointer, value)
+        if keys.key_of(row, preparer.key_columns) != key:
+            yield _disagreement(info, row, first, preparer.key_columns, None, None)
+
+
+def _disagreement(
+    info: SheetInfo, row: SourceRow, first: SourceRow, columns: Sequence[int], path: str | None, value: Any
+) -> Problem:
+    where = mapping.cells_named(info, first.number, columns)
+    said = ", ".join(cells.shown(first.cells[column]) for column in columns)
+    told = f'the rows of a group must agree here, and {where} says "{cells.cut(said)}"'
+    return Problem(
+        row=row.number,
+        cell=mapping.cells_named(info, row.number, columns),
+        column=mapping.columns_named(info, columns),
+        path=path,
+        value=cells.cut(", ".join(cells.shown(row.cells[column]) for column in columns)) or None,
+        code=value.code if isinstance(value, Fault) else "group-differs",
+        message=value.message if isinstance(value, Fault) else told,
+    )
+
+
+def _refuse_repeated_keys(preparer: Preparer, made: dict[Group, list[Prepared]]) -> None:
+    """Make all groups invalid whose key another group has, too."""
+    owners: dict[Group, list[Group]] = {}
+    for group, members in made.items():
+        if all(members[0].key):
+            owners.setdefault(members[0].key, []).append(group)
+    for same in owners.values():
+        if len(same) > 1:
+            numbers = tuple(made[group][0].row.number for group in same)
+            for group in same:
+                made[group] = [_repeated(preparer, one, numbers) for one in made[group]]
+
+
+def _repeated(preparer: Preparer, one: Prepared, numbers: tuple[int, ...]) -> Prepared:
+    problem = keys.repeated(preparer.info, one.row, preparer.key_columns, numbers)
+    return replace(one, payload=None, member_of=None, problems=(*one.problems, problem), note=None)

@@ -1,0 +1,115 @@
+"""Corrections in the journal: what a row held before, append-only, and what it holds now, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import orjson
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from batchrun.core import payloads
+from batchrun.core.cells import plain
+from batchrun.io import journal_cells
+from batchrun.io.journal_batches import Batch, text_time
+from batchrun.io.journal_rows import RowRecord
+from batchrun.io.journal_tables import corrections, rows
+from batchrun.model import Cell
+
+CHUNK = 500
+KEPT = ("payload", "payload_id", "cells", "amounts")
+
+
+@dataclass(frozen=True, slots=True)
+class NewValues:
+    """What a row is to hold from now on."""
+
+    position: int
+    payload: bytes
+    cells: tuple[Cell, ...]
+    amounts: tuple[Decimal | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where corrections come from: who handed in which file."""
+
+    by: str
+    file_name: str
+    file_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One correction of a row, as the journal tells it: what it held before, and after."""
+
+    at: datetime
+    origin: Origin
+    cells_before: tuple[Cell, ...]
+    cells_after: tuple[Cell, ...]
+    payload_before: bytes
+    payload_after: bytes
+
+
+def changed_meanwhile(connection: Connection, batch: Batch, records: Sequence[RowRecord]) -> list[int]:
+    """Give the numbers of those rows that are not any more as they were read: another attempt, state or payload."""
+    found = {}
+    for start in range(0, len(records), CHUNK):
+        positions = [record.position for record in records[start : start + CHUNK]]
+        wanted = select(rows.c.position, rows.c.state, rows.c.attempts, rows.c.payload).where(
+            rows.c.batch_id == batch.id, rows.c.position.in_(positions)
+        )
+        found.update({position: tuple(held) for position, *held in connection.execute(wanted)})
+    return [
+        record.number
+        for record in records
+        if found.get(record.position) != (record.state.value, record.attempts, record.payload)
+    ]
+
+
+def correct(connection: Connection, batch: Batch, values: Sequence[NewValues], origin: Origin, now: datetime) -> None:
+    """Keep what rows held, and give them their new values."""
+    if not values:
+        return
+    before = {"by": origin.by, "file_name": origin.file_name, "file_sha256": origin.file_sha256, "at": text_time(now)}
+    held = select(rows.c.batch_id, rows.c.position, *(rows.c[name] for name in KEPT)).where(
+        rows.c.batch_id == batch.id, rows.c.position == bindparam("p")
+    )
+    for one in values:
+        row = connection.execute(held, {"p": one.position}).one()
+        connection.execute(insert(corrections).values(**before, **row._mapping))
+    statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
+    connection.execute(
+        statement.values({name: bindparam(f"new_{name}") for name in KEPT}), [_new(batch, one) for one in values]
+    )
+
+
+def _new(batch: Batch, one: NewValues) -> dict[str, object]:
+    return {
+        "b": batch.id,
+        "p": one.position,
+        "new_payload": one.payload,
+        "new_payload_id": payloads.payload_id(one.payload),
+        "new_cells": journal_cells.dump(one.cells),
+        "new_amounts": orjson.dumps([None if amount is None else plain(amount) for amount in one.amounts]).decode(),
+    }
+
+
+def of_row(connection: Connection, batch: Batch, record: RowRecord) -> list[Correction]:
+    """Give every correction of one row, the first first; what one led to is what the next one found."""
+    wanted = select(corrections).where(corrections.c.batch_id == batch.id, corrections.c.position == record.position)
+    found = connection.execute(wanted.order_by(corrections.c.id)).all()
+    states = [*((journal_cells.load(one.cells), one.payload) for one in found), (record.cells, record.payload or b"")]
+    return [
+        Correction(
+            at=datetime.fromisoformat(one.at),
+            origin=Origin(one.by, one.file_name, one.file_sha256),
+            cells_before=states[place][0],
+            cells_after=states[place + 1][0],
+            payload_before=states[place][1],
+            payload_after=states[place + 1][1],
+        )
+        for place, one in enumerate(found)
+    ]

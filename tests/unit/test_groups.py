@@ -1,0 +1,195 @@
+"""Several rows, one payload: what a group says once must agree, and every problem stands at its own row's cell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from small_jobs import fields, job, spec_of, told
+
+from batchrun.core import spec_checks
+from batchrun.core.groups import Gathered, gather
+from batchrun.core.prepare import Prepared, Preparer
+from batchrun.core.selection import parse_rows
+from batchrun.model import Cell, Problem, RowFault, SourceRow
+
+LINE = {
+    "type": "object",
+    "required": ["sku"],
+    "properties": {"sku": {"type": "string", "minLength": 2}, "qty": {"type": "integer"}},
+}
+SCHEMA = fields(
+    k={"type": "string"},
+    who={"type": "object", "properties": {"name": {"type": "string"}}},
+    lines={"type": "array", "maxItems": 3, "items": LINE},
+)
+DATA = {"k": "K", "who.name": "Who", "lines[].sku": "SKU", "lines[].qty": "Qty"}
+COLUMNS = ("Who", "SKU", "Qty")
+
+
+def orders(data: Mapping[str, Any] = DATA, **more: Any) -> Preparer:
+    return job(data, COLUMNS, SCHEMA, group_by="K", **more)
+
+
+def sheet(*rows: Sequence[Cell]) -> list[SourceRow]:
+    return [SourceRow(number, tuple(cells)) for number, cells in enumerate(rows, 2)]
+
+
+def gathered(preparer: Preparer, rows: Sequence[SourceRow], limit: int | None = None) -> Gathered:
+    return gather(preparer, rows, limit, lambda: None)
+
+
+def payloads(found: Gathered) -> list[Any]:
+    return [json.loads(one.payload) for one in found.rows if one.payload is not None]
+
+
+def problems(found: Gathered) -> list[Problem]:
+    return [problem for one in found.rows for problem in one.problems]
+
+
+def cells(found: Gathered) -> list[tuple[int, str, str]]:
+    return [(problem.row, problem.cell, problem.code) for problem in problems(found)]
+
+
+def test_the_rows_of_a_group_are_one_payload_wherever_they_stand() -> None:
+    found = gathered(orders(), sheet(["a", "X", "s1", "1"], ["b", "Y", "s2", "2"], ["a", "X", "s3", "3"]))
+    assert payloads(found) == [
+        {"k": "a", "who": {"name": "X"}, "lines": [{"sku": "s1", "qty": 1}, {"sku": "s3", "qty": 3}]},
+        {"k": "b", "who": {"name": "Y"}, "lines": [{"sku": "s2", "qty": 2}]},
+    ]
+    assert [(one.row.number, one.member_of, one.is_invalid) for one in found.rows] == [
+        (2, None, False),
+        (3, None, False),
+        (4, 2, False),
+    ]
+
+
+def test_a_problem_stands_at_the_cell_of_its_own_row() -> None:
+    found = gathered(orders(), sheet(["a", "X", "s1", "1"], ["a", "X", "s", "zwei"], ["b", "Y", "s3", "3"]))
+    assert cells(found) == [(3, "in.csv!D3", "not-a-number"), (3, "in.csv!C3", "schema-min-length")]
+    assert problems(found)[1].path == "/lines/1/sku"
+    assert [one.is_invalid for one in found.rows] == [True, True, False]
+    assert [one.note for one in found.rows] == ["not sent, because row 3 of its group has a problem", None, None]
+
+
+def test_what_a_group_says_once_must_agree_and_both_cells_are_named() -> None:
+    found = gathered(orders(), sheet(["a", "X", "s1", "1"], ["a", "Z", "s2", "2"], ["a", "X", "s3", "3"]))
+    assert [told(one) for one in found.rows] == [
+        [],
+        [("in.csv!B3", "/who/name", "group-differs", 'the rows of a group must agree here, and in.csv!B2 says "X"')],
+        [],
+    ]
+
+
+def test_a_blank_cell_is_not_the_same_as_a_filled_one() -> None:
+    found = gathered(orders(), sheet(["a", "X", "s1", "1"], ["a", "", "s2", "2"], ["a", "X", "s3", "3"]))
+    assert cells(found) == [(3, "in.csv!B3", "group-differs")]
+    assert payloads(gathered(orders(), sheet(["a", "", "s1", "1"], ["a", None, "s2", "2"]))) != []
+
+
+def test_a_cell_that_cannot_be_read_is_told_where_it_stands() -> None:
+    data = {**DATA, "who.name": {"column": "Who", "map": {"X": "x"}}}
+    found = gathered(orders(data), sheet(["a", "X", "s1", "1"], ["a", "?", "s2", "2"]))
+    assert cells(found) == [(3, "in.csv!B3", "not-in-map")]
+    first = gathered(orders(data), sheet(["a", "?", "s1", "1"], ["a", "X", "s2", "2"]))
+    assert cells(first) == [(2, "in.csv!B2", "not-in-map")]
+
+
+def test_a_list_that_is_too_long_names_the_cells_of_all_its_rows() -> None:
+    found = gathered(orders(), sheet(*(["a", "X", "s1", str(n)] for n in range(4))))
+    (problem,) = problems(found)
+    assert problem.code == "schema-max-items" and problem.column == "SKU, Qty"
+    assert problem.cell.startswith("in.csv!C2, in.csv!C3") and problem.cell.endswith("in.csv!D5")
+
+
+def test_a_row_whose_group_is_unknown_stops_the_groups_beside_it() -> None:
+    rows = sheet(["a", "X", "s1", "1"], ["", "X", "s2", "2"], ["b", "Y", "s3", "3"], ["c", "Y", "s3", "3"])
+    found = gathered(orders(), rows)
+    assert cells(found) == [
+        (2, "in.csv!2", "group-incomplete"),
+        (3, "in.csv!A3", "group-missing"),
+        (4, "in.csv!4", "group-incomplete"),
+    ]
+    assert "row 3, beside this group, may belong to it" in problems(found)[0].message
+    assert [one.is_invalid for one in found.rows] == [True, True, True, False]
+
+
+def test_a_broken_row_at_the_end_stops_the_group_before_it() -> None:
+    rows = [*sheet(["a", "X", "s1", "1"]), SourceRow(3, ("a",), (RowFault("too-few-cells", "the row is short"),))]
+    assert cells(gathered(orders(), rows)) == [(2, "in.csv!2", "group-incomplete"), (3, "in.csv!3", "too-few-cells")]
+    assert cells(gathered(orders(), rows[1:])) == [(3, "in.csv!3", "too-few-cells")]
+
+
+def test_rows_that_where_leaves_out_are_not_missed() -> None:
+    preparer = orders(source={"file": "in.csv", "where": 'row["Qty"] != "0"'})
+    found = gathered(preparer, sheet(["a", "X", "s1", "0"], ["a", "X", "s2", "2"]))
+    assert payloads(found)[0]["lines"] == [{"sku": "s2", "qty": 2}] and found.left_out == 1
+
+
+@pytest.mark.parametrize(("rows", "limit", "flag"), [("2-3", None, "--rows"), (None, 2, "--limit")])
+def test_a_group_of_which_only_some_rows_are_taken_is_not_sent(rows: str | None, limit: int | None, flag: str) -> None:
+    preparer = job(DATA, COLUMNS, SCHEMA, rows=parse_rows(rows) if rows else (), group_by="K")
+    lines = sheet(["a", "X", "s1", "1"], ["b", "Y", "s2", "2"], ["b", "Y", "s3", "3"], ["c", "Y", "s3", "3"])
+    found = gathered(preparer, lines, limit)
+    assert [one.is_invalid for one in found.rows] == [False, True]
+    (problem,) = problems(found)
+    assert problem.message == f"row 4 is of the same group and is not taken ({flag}); take all of its rows"
+    left_out = 2 if rows else 0
+    assert found.left_out == left_out
+
+
+def test_a_row_that_is_not_taken_and_is_broken_cuts_nothing() -> None:
+    rows = [*sheet(["a", "X", "s1", "1"]), SourceRow(3, ("a",), (RowFault("too-few-cells", "short"),))]
+    preparer = job(DATA, COLUMNS, SCHEMA, rows=parse_rows("2"), group_by="K")
+    assert payloads(gathered(preparer, rows)) != []
+
+
+def test_two_groups_with_one_key_are_both_invalid() -> None:
+    preparer = job({**DATA, "k": "K"}, COLUMNS, SCHEMA, group_by=["K", "Who"])
+    found = gathered(preparer, sheet(["a", "X", "s1", "1"], ["a", "Y", "s2", "2"], ["b", "Y", "s2", "2"]))
+    assert cells(found) == [(2, "in.csv!A2", "key-repeated"), (3, "in.csv!A3", "key-repeated")]
+    assert [one.is_invalid for one in found.rows] == [True, True, False]
+
+
+def test_the_key_agrees_within_a_group_and_may_not_be_blank() -> None:
+    preparer = job({"who.name": "Who", "lines[].sku": "SKU"}, COLUMNS, SCHEMA, group_by="Who")
+    differs = gathered(preparer, sheet(["a", "X", "s1", ""], ["b", "X", "s2", ""]))
+    assert cells(differs) == [(3, "in.csv!A3", "group-differs")]
+    blank = gathered(preparer, sheet(["", "X", "s1", ""], ["", "X", "s2", ""]))
+    assert cells(blank) == [(2, "in.csv!A2", "key-missing")]
+
+
+def test_every_row_has_its_own_amount() -> None:
+    found = gathered(orders(results={"totals": ["Qty"]}), sheet(["a", "X", "s1", "1"], ["a", "X", "s2", "2"]))
+    assert [str(one.amounts[0]) for one in found.rows] == ["1", "2"]
+    lone = gathered(orders(results={"totals": ["Qty"]}), sheet(["", "X", "s1", "1"]))
+    assert [str(one.amounts[0]) for one in lone.rows] == ["1"]
+
+
+def test_an_unreadable_group_is_told_as_it_is() -> None:
+    found = gathered(orders(), sheet(["1.23E+05", "X", "s1", "1"]))
+    (problem,) = problems(found)
+    assert problem.code != "group-missing" and problem.cell == "in.csv!A2"
+
+
+def faults(data: Mapping[str, Any], **more: Any) -> list[str]:
+    return [fault.message for fault in spec_checks.target_faults(spec_of(data, **more))]
+
+
+def test_the_spec_is_checked_for_groups() -> None:
+    assert faults(DATA, group_by="K") == []
+    assert "needs `group_by:`" in faults({"lines[].sku": "SKU"})[0]
+    assert "only one []" in faults({"a[].b[].c": "SKU"}, group_by="K")[0]
+    assert "no target has []" in faults({"k": "K"}, group_by="K")[0]
+    assert "none of its places" in faults({"a[].b": "SKU", "a[0].c": "K"}, group_by="K")[0]
+    assert [place for place, _ in spec_checks._columns_named(spec_of(DATA, group_by="K"))][:2] == [
+        ("key",),
+        ("group_by",),
+    ]
+
+
+def test_a_member_is_prepared_and_bears_no_payload() -> None:
+    member = Prepared(SourceRow(3, ()), ("a",), None, (), (), member_of=2)
+    assert not member.is_invalid
