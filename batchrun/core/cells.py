@@ -35,6 +35,11 @@ class Reading:
     zone: tzinfo | None = None
     blanks: frozenset[str] = field(default_factory=frozenset)
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether numbers are written as JSON writes them."""
+        return self.thousands is None and self.decimal == "."
+
 
 Coercer = Callable[[Cell, Reading], Any]
 
@@ -111,8 +116,13 @@ def as_text(cell: Cell, _reading: Reading) -> Any:
     return _unreadable(cell)
 
 
+def is_plain_text(text: str) -> bool:
+    """Tell, of the most of texts and quickly, that nothing in them can be damaged or shortened."""
+    return text.isascii() and "E" not in text and "\0" not in text
+
+
 def _checked_text(text: str) -> Any:
-    if _SCIENTIFIC.fullmatch(text):
+    if "E" in text and _SCIENTIFIC.fullmatch(text):
         return Fault(
             "scientific-text",
             "Excel has turned a long number into this short form and its digits are lost; "
@@ -153,7 +163,9 @@ def as_number(cell: Cell, reading: Reading) -> Any:
 
 
 def _number_in(text: str, reading: Reading) -> Any:
-    if _SCIENTIFIC.fullmatch(text):
+    if reading.is_plain and _PLAIN_NUMBER.fullmatch(text):
+        return Decimal(text)
+    if "E" in text and _SCIENTIFIC.fullmatch(text):
         return _checked_text(text)
     written = text
     if reading.thousands is not None:

@@ -114,6 +114,8 @@ def likeness(column: str, path: Path) -> float:
 
 def _by_letters(column: str, path: Path) -> float:
     """Prefer what is written the same: Comment is comment before it is note."""
+    if any(isinstance(step, int) and step > 0 for step in path):
+        return 0.0  # a list's second place wants its number in the name
     letters = _letters(column)
     tails = ((_letters("".join(names)), weight) for names, weight in _tails(path))
     return max((weight for tail, weight in tails if tail and tail == letters), default=0.0)

@@ -17,16 +17,18 @@ from batchrun.model import Cell, Number, Problem, SheetInfo, SourceRow, Unreadab
 
 def key_of(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...]:
     """Give a row's key as text, one part a column, trimmed."""
-    return tuple(cells.shown(row.cells[column]).strip() for column in columns)
+    return tuple([cells.shown(row.cells[column]).strip() for column in columns])
 
 
 def key_problems(info: SheetInfo, row: SourceRow, columns: Sequence[int]) -> tuple[Problem, ...]:
     """Give a problem for each part of the key that is empty, damaged or cannot be read."""
-    found = ((column, _fault_of(row.cells[column])) for column in columns)
-    return tuple(_problem(info, row, (column,), *fault) for column, fault in found if fault is not None)
+    found = [(column, fault) for column in columns if (fault := _fault_of(row.cells[column])) is not None]
+    return tuple(_problem(info, row, (column,), *fault) for column, fault in found) if found else ()
 
 
 def _fault_of(cell: Cell) -> Fault | None:
+    if type(cell) is str and cells.is_plain_text(cell) and cell.strip():
+        return None
     if not isinstance(cell, Unreadable) and not cells.shown(cell).strip():
         return Fault("key-missing", "the key that names this row is empty")
     # Dates and TRUE/FALSE name a row as well as any text; what was damaged on its way here names nothing.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from batchrun.core import column_names
 from batchrun.core.column_samples import Column, Sample
@@ -15,6 +16,9 @@ from batchrun.core.schema_leaves import Leaf
 _SURE_NAME = 0.85
 _MOST_CELLS = 0.8
 _TYPED = 0.02
+
+Side = Literal["column", "field"]
+End = tuple[Side, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Match:
 class Matching:
     """What was matched, in the schema's order, and what was not.
 
-    `near` holds, by target, the match that a person can complete; `ties` says, by target or column, between what
+    `near` holds, by target, the match that a person can complete; `ties` says, by column or field, between what
     nothing was chosen.
     """
 
@@ -44,7 +48,11 @@ class Matching:
     open_leaves: tuple[Leaf, ...]
     unused: tuple[Column, ...]
     near: dict[str, Match] = field(default_factory=dict)
-    ties: dict[str, str] = field(default_factory=dict)
+    ties: dict[End, str] = field(default_factory=dict)
+
+    def rivals(self, side: Side, name: str) -> str | None:
+        """Say between what a column, or a field, stood undecided."""
+        return self.ties.get((side, name))
 
 
 def match(sample: Sample, leaves: Sequence[Leaf], schema: Schema) -> Matching:
@@ -59,16 +67,16 @@ def settled(
     leaves: Sequence[Leaf],
     chosen: Sequence[Match],
     near: Iterable[Match] = (),
-    ties: dict[str, str] | None = None,
+    ties: dict[End, str] | None = None,
 ) -> Matching:
     """Sort out what was matched, what was nearly matched, and what was not."""
     taken = {pair.leaf.target for pair in chosen}
-    used = {pair.column.name for pair in chosen}
+    gone = {end for pair in chosen for end in _ends(pair)} | set(ties or ())
     nearly: dict[str, Match] = {}
     for pair in sorted(near, key=lambda pair: -pair.score):
-        if not {pair.leaf.target, pair.column.name} & (taken | used | set(ties or ())):
-            nearly.setdefault(pair.leaf.target, pair)
-            used = used | {pair.column.name}
+        if not gone & _ends(pair):
+            nearly[pair.leaf.target] = pair
+            gone |= _ends(pair)
     order = [leaf.target for leaf in leaves]
     return Matching(
         matched=tuple(sorted(chosen, key=lambda pair: order.index(pair.leaf.target))),
@@ -93,10 +101,10 @@ def _is_typed(column: Column, leaf: Leaf, found: Fit) -> bool:
     return bool(column.filled and found.share == 1 and telling)
 
 
-def _chosen(pairs: Sequence[Match]) -> tuple[list[Match], dict[str, str]]:
+def _chosen(pairs: Sequence[Match]) -> tuple[list[Match], dict[End, str]]:
     chosen: list[Match] = []
-    ties: dict[str, str] = {}
-    gone: set[tuple[str, str]] = set()
+    ties: dict[End, str] = {}
+    gone: set[End] = set()
     for score in sorted({pair.score for pair in pairs}, reverse=True):
         level = [pair for pair in pairs if pair.score == score and not gone & _ends(pair)]
         for pair in level:
@@ -109,13 +117,13 @@ def _chosen(pairs: Sequence[Match]) -> tuple[list[Match], dict[str, str]]:
     return chosen, ties
 
 
-def _ends(pair: Match) -> set[tuple[str, str]]:
+def _ends(pair: Match) -> set[End]:
     return {("column", pair.column.name), ("field", pair.leaf.target)}
 
 
-def _tell(ties: dict[str, str], rivals: Sequence[Match]) -> None:
-    columns = list(dict.fromkeys(pair.column.name for pair in rivals))
-    fields = list(dict.fromkeys(pair.leaf.target for pair in rivals))
+def _tell(ties: dict[End, str], rivals: Sequence[Match]) -> None:
+    columns = " or ".join(dict.fromkeys(f'"{pair.column.name}"' for pair in rivals))
+    fields = " or ".join(dict.fromkeys(pair.leaf.target for pair in rivals))
     for pair in rivals:
-        ties.setdefault(pair.leaf.target, " or ".join(f'"{name}"' for name in columns))
-        ties.setdefault(pair.column.name, " or ".join(fields))
+        ties.setdefault(("field", pair.leaf.target), columns)
+        ties.setdefault(("column", pair.column.name), fields)

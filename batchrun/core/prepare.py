@@ -89,13 +89,13 @@ def _prepared(preparer: Preparer, row: SourceRow) -> Prepared:
     mapped = mapping.map_row(preparer.mapper, row)
     of_key = keys.key_problems(preparer.info, row, preparer.key_columns)
     of_data = (*mapped.problems, *validation.problems_of(preparer.schema, preparer.mapper, row, mapped))
-    problems = _one_a_cause(of_key, of_data)
+    problems: tuple[Problem, ...] = _one_a_cause(of_key, of_data) if of_key or of_data else ()
     return Prepared(
         row=row,
         key=keys.key_of(row, preparer.key_columns),
         payload=None if problems else payloads.to_json(mapped.data),
         problems=problems,
-        amounts=tuple(amount(row) for amount in preparer.amounts),
+        amounts=_amounts(preparer, row),
     )
 
 
@@ -124,7 +124,7 @@ def _unsure(preparer: Preparer, row: SourceRow, answer: Any) -> Prepared:
 
 
 def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Decimal | None, ...]:
-    return tuple(amount(row) for amount in preparer.amounts)
+    return tuple([amount(row) for amount in preparer.amounts])
 
 
 def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) -> Callable[[SourceRow], Any] | None:

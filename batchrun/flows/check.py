@@ -139,6 +139,9 @@ class _Tally:
             self.totals.move(state, State.INVALID, one.amounts)
 
     def _states(self, some: list[Prepared]) -> Iterator[tuple[Prepared, State]]:
+        if self._journal is None:
+            yield from ((one, State.INVALID if one.is_invalid else State.READY) for one in some)
+            return
         ids = [None if one.is_invalid else payloads.key_id(self._world, one.key, self._period) for one in some]
         taken = self._taken([key_id for key_id in ids if key_id is not None])
         for one, key_id in zip(some, ids, strict=True):

@@ -138,18 +138,19 @@ def _in_all(journal: Journal, batch: Batch, due: Sequence[Planned]) -> str:
     for word, approved in (("Approve", True), ("reject", False)):
         chosen = [one for one in due if one.decision.approved is approved]
         if chosen:
-            parts.append(f"{word} {counted(len(chosen), 'row')}{_sums(journal, batch, chosen)}")
+            parts.append(f"{word} {_rows_and_sums(journal, batch, chosen)}")
     return " and ".join(parts)[:1].upper() + " and ".join(parts)[1:] + "."
 
 
-def _sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
-    totals = Totals(batch.settings["totals"])
+def _rows_and_sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
+    totals, rows = Totals(batch.settings["totals"]), 0
     with journal.reading() as connection:
         for one in chosen:
             for record in journal_rows.group_of(connection, batch, one.standing.position):
                 totals.add(record.state, record.amounts)
+                rows += 1
     told = ", ".join(f"{one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
-    return f" ({told})" if told else ""
+    return counted(rows, "row") + (f" ({told})" if told else "")
 
 
 def _assure(journal: Journal, batch: Batch, plan: Plan, teller: Teller, *, yes: bool) -> None:

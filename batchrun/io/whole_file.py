@@ -49,6 +49,32 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
     _sync_folder(target.parent)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Write `data` as the whole of a new file; FileExistsError where one has that name, and it stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _rename_new(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _rename_new(beside: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(beside)  # unlike a rename, it never replaces
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links on this disk
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, "it exists already", str(path)) from None
+        beside.rename(path)
+
+
 def sha256_of(file: BinaryIO) -> str:
     """Give the SHA-256 of a whole open file."""
     digest = hashlib.sha256()

@@ -13,7 +13,7 @@ from batchrun.io.workbook_extra_sheets import ExtraSheet, read_extra_sheets
 from batchrun.io.workbook_layout import SheetLayout, StoredCell
 from batchrun.io.workbook_losses import losses
 from batchrun.io.workbook_references import Key, OldTable
-from batchrun.io.workbook_results_layout import Layout, is_added
+from batchrun.io.workbook_results_layout import OWN, Layout, is_added
 from batchrun.model import column_letters
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def keep(copy: WorkbookCopy, ours: Mapping[str, float], source: Collection[str] 
     `ours` are the widths that batchrun wrote, by header: a width that differs is a person's, and where nothing is known
     of a column none is. `source` names the source's columns, where `ours` does not, so that their cells are passed by.
     """
-    known = {*ours, *source}
+    known = {*OWN, *ours, *source}
     layout = copy.layout(known)
     return Kept(
         widths={name: width for name, width in layout.widths.items() if name in ours and _by_hand(width, ours[name])},

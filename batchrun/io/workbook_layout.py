@@ -20,13 +20,14 @@ _LEFT_OUT = frozenset({"extLst", "colorFilter", "iconFilter"})  # they name styl
 class StoredCell(NamedTuple):
     """A cell as the file has it: style number, kind (`n`, `b`, `e`, `d`, else text), value, and formula without `=`.
 
-    A formula that fills an area is left out, since it is no matter of one cell; its value stays.
+    One that `spreads` over an area, or asks to be entered as such, is no matter of one cell.
     """
 
     style: int
     kind: str
     value: str
     formula: str = ""
+    spreads: bool = False
 
 
 @dataclass(slots=True)
@@ -151,7 +152,8 @@ class _LayoutParser:
             text, kind = self._strings[int(text)], "str"
         elif kind in {"str", "inlineStr"}:
             text = decoded(text)
-        self.layout.cells[place] = StoredCell(int(self._cell.get("s", "0")), kind, text, formula)
+        spreads = self._formula_is.get("t", "normal") not in {"normal", "shared"}
+        self.layout.cells[place] = StoredCell(int(self._cell.get("s", "0")), kind, text, formula, spreads)
 
     def _own_formula(self) -> str:
         """Give the cell's own formula: of one that is shared by many cells, what it is here."""
@@ -161,7 +163,7 @@ class _LayoutParser:
             index = self._formula_is.get("si", "")
             first = self._shared.setdefault(index, (text, here)) if text else self._shared.get(index, ("", here))
             return _translated(*first, here) if self._takes and first[0] else ""
-        return text if self._formula_is.get("t") == "normal" else ""
+        return text
 
     def _begin_filter(self, attributes: dict[str, str]) -> None:
         corner = attributes.get("ref", "A1").partition(":")[0].replace("$", "")

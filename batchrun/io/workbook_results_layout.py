@@ -15,6 +15,13 @@ from batchrun.io.workbook_layout import SheetLayout, StoredCell, sheet_layout
 from batchrun.io.workbook_references import Key, OldTable
 
 ROW = "_row"
+OWN = frozenset(
+    {
+        *(ROW, "_status", "_next", "_run_id", "_error", "_attempts", "_sent_at", "_finished_at", "_seconds"),
+        *("_review_title", "_review_data", "_decision", "_rejection_reason", "_reviewer", "_decision_status"),
+    }
+)
+"""The columns that every Results sheet has."""
 
 
 class Table(NamedTuple):

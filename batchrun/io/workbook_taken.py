@@ -80,8 +80,8 @@ class Taken:
     def _encode(self, cell: KeptCell, column: ExtraColumn, number: int, title: str) -> str:
         stored, formula = cell.stored, ""
         if stored.formula:
-            same = cell.sheet.casefold() == title.casefold()
-            moved = self._references.moved(stored.formula, cell.sheet) if same else None
+            movable = cell.sheet.casefold() == title.casefold() and not stored.spreads
+            moved = self._references.moved(stored.formula, cell.sheet) if movable else None
             if moved is None:
                 self._left.append(f"{title}, row {number}, {column.key[0] or 'a column without a header'}")
             if moved is None and not stored.value:

@@ -87,6 +87,7 @@ class Run:
     created: datetime
     decisions: list[Mapping[str, Any]] = field(default_factory=list)
     readings_left: int = 0
+    stale_left: int = 0
     cancelled: bool = False
     forgotten: bool = False
 
@@ -136,6 +137,7 @@ class Switches:
     latency: float = 0.0  # before a decision is acted on
     late: float = 0.0  # after it was acted on
     drop_every: int = 0  # of all decisions that got as far as 200, the answer of each n-th is dropped
+    stale_readings: int = 0  # after a decision the run still reads as before for so many readings
     script: Callable[[str, int], Scripted | None] = lambda invoice, arrival: None  # arrivals of an invoice count from 1
     hold: Callable[[str, int], str | None] = lambda invoice, acted: None  # "before" or "after": never answered
 
@@ -223,8 +225,11 @@ class ReviewServer:
         run = self.runs.get(run_id)
         if run is None or run.forgotten:
             return Scripted(404, {"error": "Run not found"})
-        status = run.status
-        run.readings_left = max(0, run.readings_left - 1)
+        status = "awaiting_review" if run.stale_left else run.status
+        if run.stale_left:
+            run.stale_left -= 1
+        else:
+            run.readings_left = max(0, run.readings_left - 1)
         ended = status in ("completed", "failed", "cancelled")
         return Scripted(
             200,
@@ -293,6 +298,7 @@ class ReviewServer:
             return False, Scripted(404, {"error": "Run is not awaiting review"})
         self._keys[key] = run.run_id
         run.decide(json.loads(raw))
+        run.stale_left = self.switches.stale_readings
         return True, Scripted(200, {"success": True})
 
     # What carries it

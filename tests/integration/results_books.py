@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -73,6 +74,17 @@ def sort_lines(sheet: Any, key: Callable[[list[Any]], Any]) -> None:
     for line, values in zip(sheet.iter_rows(min_row=2), held, strict=True):
         for cell, (value, kind) in zip(line, values, strict=True):
             cell.value, cell.data_type = value, kind
+
+
+def change_part(path: Path, name: str, change: Callable[[bytes], bytes | None]) -> None:
+    """Change one part of a workbook's package; nothing takes it out."""
+    with zipfile.ZipFile(path) as pack:
+        parts = {part: pack.read(part) for part in pack.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
+        for part, held in parts.items():
+            changed = change(held) if part == name else held
+            if changed is not None:
+                pack.writestr(part, changed)
 
 
 def saved_by_libreoffice(path: Path, ending: str = "xlsx") -> Path:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+from openpyxl import load_workbook
 from pydantic import BaseModel
+from results_books import written
 
-from batchrun.core import review_answers, spec
+from batchrun.core import review, review_answers, spec
 from batchrun.core.answers import TABLE
 from batchrun.core.lifecycle import API_EVENTS, STEPS
+from batchrun.core.review import Decision, DecisionState, Recorded, Standing
+from batchrun.core.review_cells import review_cells
+from batchrun.io.api_key import REVIEW_KEY
 from batchrun.model import State
 from batchrun.simulator.knobs import knob_help
 
@@ -67,7 +75,8 @@ def test_the_docs_name_every_line_of_the_table_of_decisions_in_its_order() -> No
 
 
 def test_the_docs_explain_every_key_of_a_job_spec() -> None:
-    parts: list[type[BaseModel]] = [spec.JobSpec, spec.Param, spec.Procedure, spec.Source, spec.Target, spec.Results]
+    parts: list[type[BaseModel]] = [spec.JobSpec, spec.Param, spec.Procedure, spec.Source, spec.Target]
+    parts += [spec.Results, spec.Review]
     page = text("job-spec.md")
     for part in parts:
         for name, field in part.model_fields.items():
@@ -81,3 +90,51 @@ def test_the_docs_list_the_simulators_knobs() -> None:
 def test_the_shipped_schema_of_job_specs_is_the_one_that_batchrun_prints() -> None:
     shipped = json.loads((ROOT / "jobs" / "job.schema.json").read_text(encoding="utf-8"))
     assert shipped == spec.json_schema()
+
+
+REVIEWING = "reviewing-in-excel.md"
+
+
+def told_in(heading: str) -> list[str]:
+    """Give the first cells of a table of the page on reviews, by what stands over them, without their backticks."""
+    (table,) = re.findall(rf"^ *\| {heading} \|.*\n((?: *\|.*\n)+)", text(REVIEWING), re.MULTILINE)
+    return [cells.strip().strip("|").split("|")[0].strip(" `") for cells in table.splitlines()[1:]]
+
+
+def test_the_page_on_reviews_names_the_columns_as_the_workbook_does(tmp_path: Path) -> None:
+    header = [str(cell.value) for cell in load_workbook(written(tmp_path, override_fields=("amount",)))["Results"][1]]
+    named = {name.replace("<field>", "amount") for name in re.findall(r"`(_[^`]+)`", text(REVIEWING))}
+    assert named <= set(header)
+    fill_in = header[header.index("_decision") : header.index("_reviewer") + 1]
+    assert [name.replace("<field>", "amount") for name in told_in("column")] == fill_in
+
+
+def standing(state: State, pause: int = 1, decided: DecisionState | None = None) -> Standing:
+    moment = datetime(2026, 11, 22, 10, 3, tzinfo=UTC)
+    recorded = () if decided is None else (Recorded(1, Decision(True, reviewer="Anna"), decided, pause, "", moment),)
+    return Standing(1, 2, state, "run_1", pause, recorded)
+
+
+def test_the_page_on_reviews_explains_all_that_becomes_of_a_decision() -> None:
+    gone_on = (DecisionState.ACCEPTED, DecisionState.CONFLICT, DecisionState.NOT_WAITING)
+    said = [review.status(standing(State.AWAITING_REVIEW)), review.status(standing(State.AWAITING_REVIEW, 2))]
+    for decided in DecisionState:
+        state = State.COMPLETED if decided in gone_on else State.AWAITING_REVIEW
+        said.append(review.status(standing(state, decided=decided)))
+    said.append(str(review_cells(None, {"_decision": "approve"}, ()).status))
+    shown = told_in("`_decision_status`")
+    patterns = [re.compile(".*".join(map(re.escape, line.split("…")))) for line in shown]
+    fitting = [[line for line, of in zip(shown, patterns, strict=True) if of.fullmatch(status)] for status in said]
+    assert all(len(lines) == 1 for lines in fitting), list(zip(said, fitting, strict=True))
+    assert sorted(line for lines in fitting for line in lines) == sorted(shown)
+
+
+def test_the_page_on_reviews_names_options_and_words_that_exist() -> None:
+    command = [sys.executable, "-m", "batchrun", "review", "--help"]
+    helped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z][a-z-]+", text(REVIEWING)))
+    assert options == {"--dry-run", "--skip-invalid", "--simulate"}
+    assert options - {"--simulate"} <= set(re.findall(r"--[a-z][a-z-]+", helped))
+    assert f"`{review.APPROVE}` or `{review.REJECT}`" in text(REVIEWING)
+    assert f"`{State.AWAITING_REVIEW.value}`" in text(REVIEWING)
+    assert f"`{REVIEW_KEY}`" in text(REVIEWING)

@@ -15,7 +15,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -34,9 +33,9 @@ DOTS_PER_INCH, MARGIN = 144, 12
 
 FILLED_IN = {
     "R-00004": {"_decision": "approve", "_reviewer": "Anna"},
-    "R-00012": {"_decision": "Approve ", "_override.amount": "700", "_reviewer": "Anna"},
+    "R-00012": {"_decision": "Approve ", "_reviewer": "Anna"},
     "R-00013": {"_decision": "reject", "_rejection_reason": "Paid in May", "_reviewer": "Anna"},
-    "R-00021": {"_decision": "aprove", "_reviewer": "Anna"},
+    "R-00021": {"_decision": "aprove", "_override.amount": "2400", "_reviewer": "Anna"},
     "R-00028": {"_decision": "approve", "_reviewer": "Anna"},
     "R-00034": {"_decision": "reject", "_reviewer": "Anna"},
 }
@@ -45,12 +44,13 @@ SHOWN = {  # what the picture shows, each column as wide as it needs; the others
     "Refund No": 12.0,
     "_status": 18.0,
     "_review_title": 29.0,
-    "_decision": 14.0,
-    "_rejection_reason": 21.0,
-    "_override.amount": 20.0,
-    "_reviewer": 13.0,
-    "_decision_status": 60.0,
+    "_decision": 12.0,
+    "_rejection_reason": 20.0,
+    "_override.amount": 19.0,
+    "_reviewer": 12.0,
+    "_decision_status": 57.0,
 }
+TO_FILL_IN = ("_decision", "_rejection_reason", "_override.amount", "_reviewer")
 
 
 class Box(NamedTuple):
@@ -86,9 +86,7 @@ class Photo(NamedTuple):
         top, bottom = lines[0], lines[-1] + 1
         part = self.band(top, bottom)
         blank = b"\xff" * (bottom - top)
-        across = [
-            x for x in range(self.width) if any(part[3 * x + hue :: 3 * self.width] != blank for hue in range(3))
-        ]
+        across = [x for x in range(self.width) if any(part[3 * x + hue :: 3 * self.width] != blank for hue in range(3))]
         return Box(across[0], top, across[-1] + 1, bottom)
 
 
@@ -155,14 +153,9 @@ def console_blocks() -> list[tuple[str, list[str]]]:
     return [(command, shown.rstrip("\n").split("\n")) for command, shown in found]
 
 
-def shown_as(line: str) -> re.Pattern[str]:
-    """Give a pattern for a line of the page, in which `…` stands for what differs from machine to machine."""
-    return re.compile(".*".join(re.escape(part) for part in line.split("…")))
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Let refunds wait, fill in their workbook as the page tells, and review it as the page shows."""
+    """Let refunds wait, fill in their workbook, review it as the page shows, and then all the same."""
     desk = Desk(tmp_path_factory.mktemp("reviewing"))
     with desk.listening() as address:
         knobs = ["run-time=50ms", "second-review=0.3", f"webhook-url={address}"]
@@ -173,20 +166,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         for command, lines in console_blocks():
             name, *words = command.split()
             assert name == "batchrun"
-            said = desk.batchrun(*words)
-            assert len(said) == len(lines), "\n".join(said)
-            for got, shown in zip(said, lines, strict=True):
-                assert shown_as(shown).fullmatch(got), (got, shown)
+            assert desk.batchrun(*words) == lines
+        assert "4 decisions sent." in desk.batchrun("review", "refunds.xlsx", "--skip-invalid")
     return desk
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_page_print_what_it_shows_and_leave_each_row_as_it_tells(desk: Desk) -> None:
-    assert len(console_blocks()) == 2
+def test_the_command_of_the_page_prints_what_it_shows_and_the_rows_are_as_it_tells(desk: Desk) -> None:
+    assert [command for command, _ in console_blocks()] == ["batchrun review refunds.xlsx"]
     rows = desk.results()
     assert [key for key, row in rows.items() if row["_status"] == "awaiting_review"] == list(WAIT_STILL)
     told = {key: row["_decision_status"] or "" for key, row in rows.items()}
-    assert told["R-00012"].startswith("done: approved with amount set by Anna on ")
+    assert told["R-00012"].startswith("done: approved by Anna on ")
     assert told["R-00013"].startswith('done: rejected ("Paid in May") by Anna on ')
     assert [told[key] for key in WAIT_STILL] == ["due (review 2)", "due", "due (review 2)", "due", "due"]
     assert {key: rows[key]["_decision"] for key in WAIT_STILL} == {
@@ -205,17 +196,16 @@ def test_the_picture_shows_what_waits_shaded_and_what_became_of_the_rest(desk: D
 
     for name in SHOWN:
         first = words[name.split()[0]]
-        colour = FILL_IN_HEADER if name in FILLED_IN["R-00012"] or name == "_rejection_reason" else OWN_HEADER
-        colour = colour if name.startswith("_") else SOURCE_HEADER
+        colour = FILL_IN_HEADER if name in TO_FILL_IN else OWN_HEADER if name.startswith("_") else SOURCE_HEADER
         assert photo.colour(first.left - 2, (first.top + first.bottom) / 2) == colour, name
     for key, row in rows.items():
         middle = (words[key].top + words[key].bottom) / 2
-        shades = {photo.colour(x, middle - 5) for x in between_the_words(photo, words[key])}
+        shades = {photo.colour(x, middle - 5) for x in between_the_words(photo)}
         assert shades == {FILL_IN if key in WAIT_STILL else "FFFFFF"}, (key, shades)
         state = State(row["_status"])
         assert photo.colour(words["_status"].left, words[key].bottom + 1) == TINTS[state].fill, key
     told = " ".join(text_of(pdf).split())
-    for text in ("aprove", "Paid in May", "due (review 2)", "done: approved with amount set by Anna on", "700"):
+    for text in ("aprove", "Paid in May", "due (review 2)", "done: approved by Anna on", "2400"):
         assert text in told
 
     made = developed(pdf, photo.inked(), tmp_path)
@@ -269,10 +259,9 @@ def taken(pdf: Path, folder: Path) -> Photo:
     return Photo(int(width), int(height), pixels, words)
 
 
-def between_the_words(photo: Photo, line: Box) -> Sequence[float]:
+def between_the_words(photo: Photo) -> Sequence[float]:
     """Give places in the columns to fill in, near their right edges, where no word reaches."""
-    filled_in = ("_decision", "_rejection_reason", "_override.amount", "_reviewer", "_decision_status")
-    return [photo.words[after].left - 14 for _, after in pairwise(filled_in)]
+    return [photo.words[after].left - 30 for after in (*TO_FILL_IN[1:], "_decision_status")]
 
 
 def text_of(pdf: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,12 +21,26 @@ from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 from python_calamine import CalamineWorkbook
-from results_books import NAME, column, content, edited, result_row, saved_by_libreoffice, sort_lines, written
+from results_books import (
+    HEADER,
+    NAME,
+    change_part,
+    column,
+    content,
+    edited,
+    result_row,
+    saved_by_libreoffice,
+    sort_lines,
+    written,
+)
 
 from batchrun.io.whole_file import ChangedMeanwhile
 from batchrun.io.workbook import Written, write_workbook
+from batchrun.io.workbook_cells import CellEncoders
 from batchrun.io.workbook_kept import Kept, keep
 from batchrun.io.workbook_reading import open_copy
+from batchrun.io.workbook_results import columns
+from batchrun.io.workbook_results_layout import OWN
 from batchrun.model import Doubt, Number, ResultRow
 
 OUTPUT = {"output_fields": ("fee", "id"), "rows": lambda: map(with_output, range(2, 8))}
@@ -335,6 +350,55 @@ def test_a_formula_that_cannot_be_moved_and_showed_nothing_is_written_as_text(tm
     found = sheet(path)
     cell = found.cell(2, column(found, "Sum"))
     assert (cell.value, cell.data_type) == ("=SUM(D2:J2)", "s")
+
+
+def test_formulas_that_excel_shares_or_spreads_are_read_for_each_cell(tmp_path: Path) -> None:
+    path = written(tmp_path)
+
+    def as_excel_writes(part: bytes) -> bytes:
+        cells = {
+            1: '<c r="T1" t="inlineStr"><is><t>Sum</t></is></c>',
+            2: '<c r="T2"><f t="shared" ref="T2:T3" si="0">C2*2</f><v>5</v></c>',
+            3: '<c r="T3"><f t="shared" si="0"/><v>7</v></c>',
+            4: '<c r="T4" cm="1"><f t="array" ref="T4">SUM(C2:C7*2)</f><v>60</v></c>',
+            5: '<c r="T5" t="str"><f>C5&amp;"&lt;"</f><v>5.5&lt;</v></c>',
+            6: '<c r="T6" t="e"><f>NA()</f><v>#N/A</v></c>',
+            7: '<c r="T7" t="inlineStr"><is><t>a_x0009_b</t></is></c>',
+        }
+        for line, xml in cells.items():
+            part = re.sub(rb'(<row r="%d".*?)(</row>)' % line, rb"\1" + xml.encode() + rb"\2", part, count=1)
+        newer = (
+            b'<extLst><ext uri="x"><x14:cfRule xmlns:x14="y"><xm:f xmlns:xm="z">$A$1</xm:f></x14:cfRule></ext></extLst>'
+        )
+        return part.replace(b"</worksheet>", newer + b"</worksheet>")
+
+    change_part(path, "xl/worksheets/sheet1.xml", as_excel_writes)
+    made = again(path, **OUTPUT)
+    assert [note.split(":")[0] for note in made.notes] == ["Results, row 4, Sum"]
+    assert under(path, "Sum") == ["=C2*2", "=C3*2", 60, '=C5&"<"', "=NA()", "a\tb"]
+    assert under(path, "Sum", data_only=True) == [5, 7, 60, "5.5<", "#N/A", "a\tb"]
+
+
+def test_a_rule_of_newer_programs_below_a_blank_line_is_no_cell_of_it(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    newer = b'<extLst><ext uri="x"><xm:f xmlns:xm="z">$A$1</xm:f></ext></extLst></worksheet>'
+
+    def changed(part: bytes) -> bytes:
+        part = part.replace(b"</sheetData>", b'<row r="9"><c r="B9" s="1"/></row></sheetData>')
+        return part.replace(b"</worksheet>", newer)
+
+    change_part(path, "xl/worksheets/sheet1.xml", changed)
+    assert kept_of(path).lost == ()
+
+
+def test_without_a_note_of_the_last_layout_no_column_of_ours_is_taken_for_somebodys(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    with open_copy(path) as copy:
+        assert keep(copy, {}, HEADER).columns == ()
+    cells = CellEncoders(lambda _: 0)
+    own = [one.name for one in columns(content(), cells)]
+    assert own == [*HEADER, *[name for name in own if name in OWN]]
+    assert set(own) == {*HEADER, *OWN}
 
 
 # Sheets that people added

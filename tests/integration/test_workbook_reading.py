@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import time
 import tracemalloc
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
-from results_books import HEADER, column, edited, saved_by_libreoffice, sort_lines, type_in, written
+from results_books import HEADER, change_part, column, edited, saved_by_libreoffice, sort_lines, type_in, written
 
 from batchrun.errors import BadDecisions, NotFound
+from batchrun.io.doubts_sheet import read_doubts
+from batchrun.io.workbook_name import batch_named_in
 from batchrun.io.workbook_reading import TypedRow, open_copy
 from batchrun.model import Doubt, Number, Unreadable
 
@@ -269,16 +272,6 @@ def with_blank_results(path: Path) -> None:
         book["Results"].delete_rows(1, 100)
 
 
-def change_part(path: Path, name: str, change: Callable[[bytes], bytes | None]) -> None:
-    with zipfile.ZipFile(path) as pack:
-        parts = {part: pack.read(part) for part in pack.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
-        for part, held in parts.items():
-            changed = change(held) if part == name else held
-            if changed is not None:
-                pack.writestr(part, changed)
-
-
 WRONG = [
     *((as_csv, "another kind"), (as_nothing, "empty"), (as_another_pack, "no workbook"), (as_half, "damaged")),
     *((as_bomb, "more than the limit"), (as_protected, "password"), (as_old_excel, "really a .xls file")),
@@ -298,6 +291,27 @@ def test_a_file_that_is_no_results_workbook_is_told_in_one_sentence(
     assert "payouts.results.xlsx" in caught.value.message
     assert told in caught.value.message
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("spoil", [as_csv, as_nothing, as_half, as_bomb, as_protected, with_half_a_summary])
+def test_a_file_whose_batch_cannot_be_read_is_told_too(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    path = written(tmp_path)
+    assert batch_named_in(path) == "payouts-001"
+    spoil(path)
+    with pytest.raises(NotFound, match=r"payouts\.results\.xlsx"):
+        batch_named_in(path)
+
+
+def test_doubts_beyond_the_area_that_a_program_states_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path, doubts=(Doubt(3, "00003", "1", None, None, "a run"),))
+    with edited(path) as book:
+        book["Doubts"]["G2"] = "run_a"
+
+    def misstated(part: bytes) -> bytes:
+        return re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:B1"', part)
+
+    change_part(path, "xl/worksheets/sheet4.xml", misstated)
+    assert [one.run_id for one in read_doubts(path, "payouts-001")] == ["run_a"]
 
 
 def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:
