@@ -8,6 +8,7 @@ BatchrunError
 │   ├── BadInput             a source that cannot be read as a table
 │   ├── InvalidRows
 │   ├── BadDecisions         what somebody filled in cannot be done as told
+│   ├── BadCorrections       rows of a corrected file that cannot be sent
 │   ├── BadKey
 │   ├── ExpectationFailed
 │   ├── AlreadyRan
@@ -101,6 +102,25 @@ class BadDecisions(CouldNotStart):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("\n".join([*self.faults, "Nothing was changed and nothing was sent."]))
+
+
+class BadCorrections(CouldNotStart):
+    """Rows of a corrected file cannot be sent; `faults` holds one line for each problem."""
+
+    code = "bad-corrections"
+
+    def __init__(self, file_name: str, faults: Sequence[str], faulty: int, rows: int) -> None:
+        self.faults = tuple(faults)
+        told = "1 row" if faulty == 1 else f"{faulty:,} rows"
+        super().__init__(
+            "\n".join(
+                [
+                    f"{told} of the {rows:,} in {file_name} cannot be sent again, so nothing was sent:",
+                    *self.faults,
+                    "Correct them and hand the file in once more, or send the other rows with --skip-invalid",
+                ]
+            )
+        )
 
 
 class BadKey(CouldNotStart):

@@ -33,8 +33,18 @@ CHECK_DOCUMENT: dict[str, Any] = {
     "problems": [],
     "error": None,
 }
+INIT_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "job": None,
+    "schema": None,
+    "matched": [],
+    "unmatched_columns": [],
+    "unmatched_paths": [],
+    "error": None,
+}
 PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
+    "init": INIT_DOCUMENT,
     "check": CHECK_DOCUMENT,
     **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
 }

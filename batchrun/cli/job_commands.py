@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from batchrun.cli.screen import Screen
 if TYPE_CHECKING:
     from batchrun.flows.check import CheckReport
     from batchrun.flows.loading import Choice
+    from batchrun.io.marked_copy import Report
 
 
 def check(
@@ -28,6 +30,10 @@ def check(
     expect_rows: o.ExpectRows = None,
     expect_total: o.ExpectTotal = None,
     show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Print the first N request bodies.")] = 0,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="F.xlsx", help="Write a copy of the sheet with the bad cells marked."),
+    ] = None,
     base_url: o.BaseUrl = None,
     review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
@@ -42,9 +48,11 @@ def check(
         from batchrun.flows.origins import origins
 
         choice = _choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
-        report = flow.check(job, choice, origins(base_url, review_url), journal, screen, show)
-        _show_check(screen, job, report)
-        return report.as_json(), report.exit_code
+        found = flow.check(job, choice, origins(base_url, review_url), journal, screen, show, report)
+        _show_check(screen, job, found)
+        if report is not None:
+            _show_report(screen, job, found.marked)
+        return found.as_json(), found.exit_code
 
     return answer(screen, "check", work)
 
@@ -70,6 +78,19 @@ def _show_check(screen: Screen, job: Path, report: CheckReport) -> None:
         screen.warn(note)
     if not report.exit_code:
         screen.answer(f"Next: batchrun run {job} --simulate")
+
+
+def _show_report(screen: Screen, job: Path, marked: Report | None) -> None:
+    from batchrun.core.totals import counted
+
+    if marked is None:
+        screen.announce("No problems were found, so no report was written.")
+        return
+    for note in marked.notes:
+        screen.warn(note)
+    screen.announce(f"Report: {marked.path}")
+    marks = f"{counted(marked.cells, 'cell')} marked in it, {counted(marked.rows, 'row')} with problems"
+    screen.announce(f"{marks}. Correct them there, then: batchrun check {job} --input {shlex.quote(str(marked.path))}")
 
 
 def run(

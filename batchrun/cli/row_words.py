@@ -13,6 +13,8 @@ from batchrun.core import payloads
 from batchrun.core.review import Recorded, told
 from batchrun.flows.check import problem_json
 from batchrun.flows.show import RowLife
+from batchrun.io.journal_corrections import Correction
+from batchrun.io.rows_file import cell_text
 
 
 def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
@@ -33,6 +35,10 @@ def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
         yield f"Output: {payloads.to_json(record.output).decode()}"
     if record.error is not None:
         yield f"Error: {record.error}"
+    if life.corrections:
+        yield ""
+        yield "Corrections (UTC):"
+        yield from (line for one in life.corrections for line in _correction(one, life))
     if life.decisions:
         yield ""
         yield "Decisions:"
@@ -41,6 +47,28 @@ def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
         yield ""
         yield "Steps (UTC):"
         yield from table([_step(step) for step in life.steps])
+
+
+def _correction(one: Correction, life: RowLife) -> Iterator[str]:
+    origin = one.origin
+    yield f"  {one.at:%Y-%m-%d %H:%M:%S} from {origin.file_name} by {origin.by} (SHA-256 {origin.file_sha256})"
+    yield from (f"    {change.told()}" for change in life.changes(one))
+    yield f"    Payload before: {one.payload_before.decode()}"
+
+
+def _correction_json(one: Correction, life: RowLife) -> dict[str, Any]:
+    return {
+        "at": _time(one.at),
+        "by": one.origin.by,
+        "file": one.origin.file_name,
+        "file_sha256": one.origin.file_sha256,
+        "changes": [
+            {"column": change.column, "before": cell_text(change.before), "after": cell_text(change.after)}
+            for change in life.changes(one)
+        ],
+        "payload_before": orjson.loads(one.payload_before),
+        "payload_after": orjson.loads(one.payload_after),
+    }
 
 
 def _decision(one: Recorded) -> str:
@@ -94,6 +122,7 @@ def document(life: RowLife) -> dict[str, Any]:
         "attempts": record.attempts,
         "sent_at": _time(record.sent_at),
         "finished_at": _time(record.finished_at),
+        "corrections": [_correction_json(one, life) for one in life.corrections],
         "decisions": [_decision_json(one, life.answers) for one in life.decisions],
         "steps": [
             {name: value for name, value in step.items() if name not in ("id", "batch_id")} for step in life.steps

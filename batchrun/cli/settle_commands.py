@@ -95,7 +95,14 @@ def retry(
     status: Annotated[
         str, typer.Option("--status", metavar="STATE[,…]", help="refused, failed or cancelled.")
     ] = "refused",
+    corrected: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="FILE", help="Corrected rows, matched by key.", show_default=False),
+    ] = None,
     rows: o.Rows = None,
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="With --input: leave out the rows that have problems.")
+    ] = False,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     yes: o.Yes = False,
@@ -105,7 +112,7 @@ def retry(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Send rows again that ended refused (or failed, or cancelled), with the journal's payloads."""
+    """Send rows again that ended refused (or failed, or cancelled), as they were or as they were corrected."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:
@@ -115,7 +122,17 @@ def retry(
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
         states = flow.parse_states(status)
         with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
-            return flow.retry(opened, found, screen, states=states, rows=rows, yes=yes, following=following)
+            return flow.retry(
+                opened,
+                found,
+                screen,
+                states=states,
+                rows=rows,
+                corrected=corrected,
+                skip_invalid=skip_invalid,
+                yes=yes,
+                following=following,
+            )
 
     return answer_outcome(screen, "retry", work)
 

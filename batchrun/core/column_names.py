@@ -36,7 +36,7 @@ country: land pays
 phone: telefon telephone tel mobile
 note: bemerkung comment remark remarks notes comments
 email: mail
-quantity: qty menge anzahl stück quantité
+quantity: qty menge anzahl stück pieces quantité
 price: preis prix
 description: desc beschreibung bezeichnung text
 address: adresse anschrift addr

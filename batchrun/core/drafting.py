@@ -42,9 +42,7 @@ def key_column(sample: Sample, matching: Matching | None) -> Column | None:
     """Choose the column that names a row: filled and different in each, by its name if several are."""
     used = {pair.column.name: pair for pair in matching.matched} if matching else {}
     known = [column for column in sample.columns if column.names_rows and _may_name_rows(column, used)]
-    return min(
-        known, key=lambda one: (not column_names.names_a_row(one.name), bool(used) and one.name not in used), default=None
-    )
+    return min(known, key=lambda one: (not column_names.names_a_row(one.name), one.name not in used), default=None)
 
 
 def _may_name_rows(column: Column, used: Mapping[str, Match]) -> bool:
@@ -126,12 +124,19 @@ def _of_schema(heading: Heading) -> str:
 
 def _key(sample: Sample, key: Column | None) -> str:
     if key is None:
-        said = "FILL IN: the column, or [columns], that name a row; none is filled and different in each row"
-        return _line(0, f"key: {CHANGE_ME}", said)
+        said = "FILL IN: the column, or [columns], that name a row; "
+        return _line(0, f"key: {CHANGE_ME}", said + why_no_key(sample))
     said = f"names a row: filled, and different in each of the {counted(sample.rows, 'row')} looked at"
     if not column_names.names_a_row(key.name):
         said += "; look whether it is the right one"
     return _line(0, f"key: {yaml_words.text(key.name)}", said)
+
+
+def why_no_key(sample: Sample) -> str:
+    """Say that no column names a row, and which look as if they should."""
+    said = "none is filled, readable and different in each row"
+    named = [f'"{column.name}"' for column in sample.columns if column_names.names_a_row(column.name)]
+    return f"{said}, not even {' or '.join(named)}" if named else said
 
 
 def _target(pair: Match) -> str:
@@ -150,7 +155,7 @@ def told_of(pair: Match, sample: Sample) -> tuple[str, ...]:
     """Say what a person should look at in a match that was made."""
     empty = ""
     if pair.leaf.required and pair.column.blank:
-        empty = f"empty in {pair.column.blank:,} of {counted(sample.rows, 'row')}, and required: fill it, or add default:"
+        empty = f"empty in {pair.column.blank:,} of {counted(sample.rows, 'row')}, and required: fill in, or add a `default:`"
     unsure = "" if pair.score >= _CERTAIN else "a near match: look whether it is meant"
     return tuple(said for said in (pair.fit.amiss, empty, unsure) if said)
 
@@ -187,7 +192,7 @@ def _open(matching: Matching) -> Iterator[str]:
     left = list(_left_open(matching))
     if left:
         yield ""
-        yield "  # Fields of the schema that nothing feeds yet: name a column, or write {value: …}, and take the # away."
+        yield "  # Fields of the schema that nothing feeds yet: name a column, or write {value: …}, and take # away."
     for leaf in left:
         near = matching.near.get(leaf.target)
         text = _target(near) if near else f"{yaml_words.key(leaf.target)}:"
@@ -215,8 +220,10 @@ def wanted_in_words(leaf: Leaf) -> str:
     if leaf.words:
         return "one of " + ", ".join(str(word) for word in leaf.words[:8])
     formats = sorted(leaf.wanted.formats & {"date", "date-time"})
-    types = [_TYPES[name] for name in sorted(leaf.wanted.value_types) if name in _TYPES]
-    return formats[0] if formats else " or ".join(types) if len(types) < len(_TYPES) - 1 else "anything"
+    types = [word for name, word in _TYPES.items() if name in leaf.wanted.value_types]
+    if formats or not types:
+        return formats[0] if formats else "nothing but null"
+    return "anything" if len(types) > 3 else " or ".join(types)
 
 
 def _unused(matching: Matching) -> Iterator[str]:

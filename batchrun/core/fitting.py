@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from batchrun.core import cells, mapping, schema_types
@@ -14,10 +15,13 @@ from batchrun.core.schema import Schema
 from batchrun.core.schema_leaves import Leaf
 from batchrun.core.spec import Target
 from batchrun.core.trials import Options, Trial, tried
+from batchrun.model import Cell
 
 CHANGE_ME = "CHANGE_ME"
-_DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
-_DAYS += ("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y")
+_DAYS = (
+    *("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d"),
+    *("%d %b %Y", "%d-%b-%Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+)
 _TIMES = ("%H:%M", "%H:%M:%S")
 _MARKS = (".", ",", " ", "'", "’")
 _SEPARATORS = (";", "|", "\n", ",")
@@ -106,14 +110,21 @@ _WAYS: Mapping[str, Callable[[Column, Leaf], Iterable[Options]]] = {
 def _best(column: Column, trials: Sequence[Trial]) -> Fit:
     """Take the way that reads most cells; where two read them differently, nothing but a person can tell."""
     usable = [trial for trial in trials if not ("thousands" in trial.options and _groups_zeros(trial))]
-    most = max(trial.read for trial in usable)
-    best = [trial for trial in usable if trial.read == most]
-    first = best[0]
-    for other in best[1:] if most else ():
-        for cell, value in first.values.items():
-            if other.values[cell] != value:
+    first = max(usable, key=lambda trial: trial.read)
+    for other in usable if first.read else ():
+        for cell in first.values:
+            if _disagree(first, other, cell):
                 return _undecided(first, other, cell)
     return _made(column, first)
+
+
+def _disagree(first: Trial, other: Trial, cell: Cell) -> bool:
+    """Tell whether another way, which reads as many cells, reads one differently; or reads one that the first cannot.
+
+    Where one cell can only be 10/31/2026, nobody knows what the others mean, were there ever so many of 31/10/2026.
+    """
+    one, two = first.reading_of(cell), other.reading_of(cell)
+    return two is not None and (one is None or (other.read == first.read and one != two))
 
 
 def _groups_zeros(trial: Trial) -> bool:
@@ -121,9 +132,11 @@ def _groups_zeros(trial: Trial) -> bool:
     return any(isinstance(cell, str) and _ZERO_GROUP.match(cell) for cell in trial.values)
 
 
-def _undecided(one: Trial, other: Trial, cell: Any) -> Fit:
-    first, second = (_plainly(trial.values[cell]) for trial in (one, other))
-    said = f'"{cells.cut(cells.shown(cell))}" may mean {first} or {second}; say which, as in {_as_said(other.options)}'
+def _undecided(one: Trial, other: Trial, cell: Cell) -> Fit:
+    first, second, shown = one.reading_of(cell), other.reading_of(cell), f'"{cells.cut(cells.shown(cell))}"'
+    said = f"{shown} may mean {_plainly(first)} or {_plainly(second)}; say which, as in {_as_said(other.options)}"
+    if first is None:
+        said = f"the cells are not all written in one way: {shown} is unlike others"
     return Fit(one.target, other.options, 0.0, amiss=said)
 
 
@@ -151,13 +164,14 @@ def _made(column: Column, trial: Trial, of: Sequence[Any] = ()) -> Fit:
 def _amiss(trial: Trial, of: Sequence[Any]) -> str:
     if not trial.refused:
         return ""
-    shown = ", ".join(f'"{cells.cut(cells.shown(cell))}"' for cell in trial.refused[:3])
-    more = f" and {len(trial.refused) - 3} more" if len(trial.refused) > 3 else ""
+    texts = [cells.shown(cell) for cell in trial.refused]
+    shown = ", ".join(f'"{cells.cut(text)}"' if text else "a cell that shows nothing" for text in texts[:3])
+    more = f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+    why = trial.fault_of(trial.refused[0]) or "the schema does not take it"
     if of:
         words = ", ".join(str(word) for word in of[:8])
-        return f"say by map: what {shown}{more} mean; the schema knows {words}"
-    why = trial.fault_of(trial.refused[0]) or "the schema does not take it"
-    return f"{shown}{more}: {why}"
+        why = f"not among the schema's words ({words}); say by a `map:` what is meant"
+    return f"{shown}{more}: {why.rstrip('.')}"
 
 
 def _note(trial: Trial) -> str:
@@ -166,15 +180,17 @@ def _note(trial: Trial) -> str:
         return "the schema takes it only without blanks"
     if "map" in trial.options:
         return "the sheet's words, and what the schema calls them"
-    cell = max(trial.values, key=lambda cell: len(cells.shown(cell)))
-    value = trial.values[cell]
     if "split" in trial.options:
         return "one cell holds several values"
-    return f'"{cells.cut(cells.shown(cell))}" is read as {_plainly(value)}' if trial.options else ""
+    read = [cell for cell in trial.values if trial.fault_of(cell) is None]
+    if not trial.options or not read:
+        return ""
+    cell = max(read, key=lambda cell: len(cells.shown(cell)))
+    return f'"{cells.cut(cells.shown(cell))}" is read as {_plainly(trial.values[cell])}'
 
 
 def _plainly(value: Any) -> str:
-    return str(value) if isinstance(value, str | int) else cells.plain(value)
+    return cells.plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def _fit_time(column: Column, leaf: Leaf, schema: Schema, trials: Sequence[Trial]) -> Fit:
@@ -184,11 +200,12 @@ def _fit_time(column: Column, leaf: Leaf, schema: Schema, trials: Sequence[Trial
     forms = [f"{day} {time}" for day in ("%Y-%m-%d", *_DAYS) for time in _TIMES]
     ways: list[Options] = [{}, *({"date_format": form} for form in forms)]
     zoned = [tried(column, leaf.target, {**way, "timezone": "UTC"}, schema) for way in ways]
-    found = _best(column, zoned)
-    if found.share < 1:
+    if not any(trial.read for trial in zoned):
         return _made(column, trials[0])
+    found = _best(column, zoned)
     said = "the times have no zone; write yours, such as Europe/Berlin"
-    return Fit(leaf.target, {**found.options, "timezone": CHANGE_ME}, 0.0, amiss=said)
+    amiss = "; ".join(text for text in (found.amiss, said) if text)
+    return Fit(leaf.target, {**found.options, "timezone": CHANGE_ME}, 0.0, amiss=amiss)
 
 
 def _fit_list(column: Column, leaf: Leaf, schema: Schema) -> Fit:

@@ -22,10 +22,13 @@ SENTENCES: Mapping[State, str] = {
 }
 
 
+REJECTED = "Rejected at its review, so the run ended. It is never sent again."
 NO_WEBHOOK = " What is asked stands in the dashboard: no webhook came (batchrun listen receives them)."
 
 
-def sentence(state: State, batch: str, workbook: str, *, told: bool = True) -> str:
+def sentence(state: State, batch: str, workbook: str, *, told: bool = True, rejected: bool = False) -> str:
     """Say what a state means for its row, and what to do next; `told` is False where no webhook named the review."""
+    if rejected and state is State.FAILED:
+        return REJECTED
     text = SENTENCES[state].format(batch=batch, workbook=workbook)
     return text + NO_WEBHOOK if state is State.AWAITING_REVIEW and not told else text

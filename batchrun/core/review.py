@@ -89,6 +89,12 @@ class Standing:
         """Give the decision of a pause that can no longer be changed."""
         return next((one for one in self.recorded if one.pause == pause and one.state in LIVE), None)
 
+    @property
+    def was_rejected(self) -> bool:
+        """Tell whether the last review was decided with a rejection that was taken."""
+        live = self.live(self.pause)
+        return live is not None and live.state is DecisionState.ACCEPTED and not live.decision.approved
+
     def last(self, pause: int) -> Recorded | None:
         """Give the last decision of a pause, whatever became of it."""
         return next((one for one in reversed(self.recorded) if one.pause == pause), None)
@@ -173,7 +179,8 @@ def weigh(decision: Decision, pause: int, standing: Standing) -> Due | Settled |
     if recorded is not None and recorded.state in LIVE:
         return _against(decision, recorded, resend=waits and pause == standing.pause)
     if waits and pause == standing.pause:
-        return Due(decision)
+        unsent = recorded is not None and recorded.state is DecisionState.UNSENT and decision.same_as(recorded.decision)
+        return Due(decision, recorded if unsent else None)
     if recorded is not None and decision.same_as(recorded.decision):
         return Settled()
     if waits:

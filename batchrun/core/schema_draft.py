@@ -13,6 +13,7 @@ from batchrun.core.matching import Match, Matching, settled
 from batchrun.core.naming import slug
 from batchrun.core.schema import DEFAULT_DIALECT, Schema, compile_schema
 from batchrun.core.schema_leaves import leaves
+from batchrun.model import Number
 
 _KINDS: Mapping[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
@@ -90,9 +91,16 @@ def _agrees(kind: str, found: Fit) -> bool:
 
 def _may_be(kind: str, column: Column, *, is_key: bool) -> bool:
     words = set(column_names.words_of(column.name))
-    texts = [cell for cell in column.cells if isinstance(cell, str)]
     if kind == "number":
-        return not is_key and not words & _NAMING and not any(map(_FILLED_WITH_ZEROS.match, texts))
-    if kind == "date" and any(text.isdigit() for text in texts):
+        return not is_key and not words & _NAMING and not _is_zero_filled(column)
+    if kind == "date" and any(isinstance(cell, str) and cell.isdigit() for cell in column.cells):
         return bool(words & _DAYS)  # 20261031 may well count something
     return True
+
+
+def _is_zero_filled(column: Column) -> bool:
+    """Tell whether zeros stand in front of a cell's number, typed or by its format: such a number is a name."""
+    return any(
+        _FILLED_WITH_ZEROS.match(cell) if isinstance(cell, str) else isinstance(cell, Number) and cell.width > 0
+        for cell in column.cells
+    )

@@ -30,6 +30,11 @@ class Trial:
     taken: int
     refused: tuple[Cell, ...]
 
+    def reading_of(self, cell: Cell) -> Any:
+        """Give what a cell becomes; None where it becomes nothing."""
+        value = self.values[cell]
+        return None if isinstance(value, Fault) else value
+
     def fault_of(self, cell: Cell) -> str | None:
         """Say why a cell gives no value; None where it gives one."""
         value = self.values[cell]

@@ -9,7 +9,7 @@ from typing import Any
 
 from batchrun.core import cells
 
-_PLAIN = re.compile(r"[^\W\d_][\w ./()+%-]*")
+_PLAIN = re.compile(r"(?:\.\.?/)*[^\W\d_][\w ./()+%-]*")
 _TARGET = re.compile(r"[^\W\d_]\w*(?:\[\d+\]|\.[^\W\d_]\w*)+")
 # Words that one reader or another takes for true, false or nothing.
 _MEANING = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"}

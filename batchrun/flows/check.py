@@ -17,8 +17,9 @@ from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
-from batchrun.io import journal_rows
+from batchrun.io import journal_rows, marked_copy
 from batchrun.io.journal import journal_if_any
+from batchrun.io.marked_copy import Report
 from batchrun.model import ControlTotal, Problem, State
 
 CHUNK = 500
@@ -39,6 +40,7 @@ class CheckReport:
     bodies: list[tuple[int, bytes]] = field(default_factory=list)
     seconds: float | None = None
     rate: str = ""
+    marked: Report | None = None
 
     @property
     def valid(self) -> int:
@@ -70,11 +72,26 @@ def problem_json(problem: Problem) -> dict[str, object]:
 
 
 def check(
-    path: Path, choice: Choice, origins: Origins, journal_path: Path | None, teller: Teller, show: int = 0
+    path: Path,
+    choice: Choice,
+    origins: Origins,
+    journal_path: Path | None,
+    teller: Teller,
+    show: int = 0,
+    marked: Path | None = None,
 ) -> CheckReport:
-    """Check a job's rows; problems are data, and what keeps the job from being read is raised."""
-    with loaded(path, choice) as job, teller.counting("rows checked") as counting:
-        return _checked(job, origins, journal_path, counting, show)
+    """Check a job's rows; problems are data, and what keeps the job from being read is raised.
+
+    `marked` is where a copy of the sheet with its bad cells marked is to be written, if there are any.
+    """
+    with loaded(path, choice) as job:
+        plan = None if marked is None else marked_copy.plan_report(marked, job.source)
+        with teller.counting("rows checked") as counting:
+            report = _checked(job, origins, journal_path, counting, show)
+        if plan is not None and report.problems:
+            key, sheet = job.preparer.key_columns, job.spec.source.sheet
+            report.marked = marked_copy.write_report(plan, job.source, report.problems, key, sheet)
+        return report
 
 
 def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int) -> CheckReport:

@@ -90,8 +90,10 @@ def result_rows(
         requests = journal_deliveries.review_requests(connection, batch)
         standings = {one.number: one for one in journal_decisions.standings(connection, batch)}
         for record in journal_rows.stream(connection, batch, states):
-            review = review_cells(standings.get(record.number), (typed or {}).get(record.number), fields)
-            yield _result(record, batch, shown_cells(record, batch), requests.get(record.owner), review)
+            standing = standings.get(record.number)
+            review = review_cells(standing, (typed or {}).get(record.number), fields)
+            rejected = standing is not None and standing.was_rejected
+            yield _result(record, batch, shown_cells(record, batch), requests.get(record.owner), review, rejected)
 
 
 def source_rows(journal: Journal, batch: Batch, states: Sequence[State]) -> Iterator[ResultRow]:
@@ -107,6 +109,7 @@ def _result(
     cells: tuple[Cell, ...],
     request: tuple[str | None, Any] | None,
     review: ReviewCells,
+    rejected: bool = False,
 ) -> ResultRow:
     output = record.output
     title, data = request or (None, None)
@@ -114,7 +117,7 @@ def _result(
         number=record.number,
         cells=cells,
         state=record.state,
-        next_step=sentence(record.state, batch.name, workbook_word(batch), told=request is not None),
+        next_step=sentence(record.state, batch.name, workbook_word(batch), told=request is not None, rejected=rejected),
         run_id=record.run_id,
         output=output if isinstance(output, dict) else {} if output is None else {"value": output},
         error=record.error or "; ".join(problem.message for problem in record.problems) or None,

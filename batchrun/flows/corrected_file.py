@@ -1,4 +1,4 @@
-"""Opens a corrected file as what it became in a spreadsheet, with the columns and the order of the batch's own sheet."""
+"""Opens a corrected file as what it became in a spreadsheet, and names its columns as the batch's own sheet does."""
 
 from __future__ import annotations
 

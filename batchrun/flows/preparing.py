@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 
-from batchrun.core import groups, keys, spec_checks
+from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
 from batchrun.core.totals import Totals, counted, grouped
@@ -106,6 +106,8 @@ def notes_of(through: Pass) -> list[str]:
         notes.append(
             "The key is not part of what is sent, so a run that is in doubt can never be proved to belong to a row."
         )
+    if drafting.is_unfinished(through.job.spec):
+        notes.append(f"procedure.id is still {drafting.PROCEDURE_ID}: write the procedure's id there before you run.")
     return notes
 
 

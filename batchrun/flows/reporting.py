@@ -73,12 +73,12 @@ def _write_at_or_beside(
     journal: Journal, batch: Batch, wanted: Path, teller: Teller, handed_in: str | None
 ) -> tuple[Path, str]:
     try:
-        return wanted, _write_at(journal, batch, wanted, handed_in)
+        return wanted, _write_at(journal, batch, wanted, handed_in, teller)
     except _LeftAlone as left:
         reason = str(left)
     for path in _numbered(wanted):
         try:
-            sha256 = _write_at(journal, batch, path, None)
+            sha256 = _write_at(journal, batch, path, None, teller)
         except _LeftAlone:
             continue
         teller.warn(f"{wanted.name} {reason}, so it is left alone; this is written to {path.name}")
@@ -86,23 +86,23 @@ def _write_at_or_beside(
     raise NotFound(f"there is no free name beside {wanted}; name another file with -o")
 
 
-def _write_at(journal: Journal, batch: Batch, path: Path, handed_in: str | None) -> str:
+def _write_at(journal: Journal, batch: Batch, path: Path, handed_in: str | None, teller: Teller) -> str:
     """Write at a place; raise _LeftAlone where what lies there is not ours to write over."""
     who = workbook_lock.opened_by(path)
     if who is not None:
         raise _LeftAlone(f"is open in Excel{'' if who == workbook_lock.SOMEBODY else f' by {who}'}")
     if not path.exists():
-        return _save(journal, batch, path, LeftOver(), None)
+        return _save(journal, batch, path, LeftOver(), None, teller)
     sha256 = journal_files.sha256_of(path)
     if handed_in not in (None, sha256):
         raise _LeftAlone("was changed since it was read")
     with journal.reading() as connection:
         written = journal_workbooks.written_at(connection, path)
     if written is not None and written.batch == batch.name and written.sha256 == sha256 and not written.kept:
-        return _save(journal, batch, path, LeftOver(), sha256)
+        return _save(journal, batch, path, LeftOver(), sha256, teller)
     with _our_copy(batch, path) as copy:
         left = _left_over(copy, batch, written)
-        return _save(journal, batch, path, left, copy.sha256)
+        return _save(journal, batch, path, left, copy.sha256, teller)
 
 
 def _our_copy(batch: Batch, path: Path) -> WorkbookCopy:
@@ -119,7 +119,8 @@ def _our_copy(batch: Batch, path: Path) -> WorkbookCopy:
 
 def _left_over(copy: WorkbookCopy, batch: Batch, written: WrittenWorkbook | None) -> LeftOver:
     try:
-        kept = keep(copy, written.widths if written is not None and written.batch == batch.name else {})
+        widths = written.widths if written is not None and written.batch == batch.name else {}
+        kept = keep(copy, widths, batch.sheet.header)
         typed = {row.number: row.cells for row in copy.rows() if row.number is not None and is_filled_in(row.cells)}
     except (NotFound, BadDecisions, BadInput) as error:
         raise _LeftAlone(f"cannot be read to its end ({error.message})") from None
@@ -129,11 +130,15 @@ def _left_over(copy: WorkbookCopy, batch: Batch, written: WrittenWorkbook | None
     return LeftOver(typed, tuple(name for name in fields if name), copy.doubts(), kept)
 
 
-def _save(journal: Journal, batch: Batch, path: Path, left: LeftOver, unless_changed: str | None) -> str:
+def _save(
+    journal: Journal, batch: Batch, path: Path, left: LeftOver, unless_changed: str | None, teller: Teller
+) -> str:
     try:
         made = write_workbook(path, content(journal, batch, left), unless_changed=unless_changed)
     except ChangedMeanwhile:
         raise _LeftAlone("was changed since it was read") from None
+    for note in made.notes:
+        teller.warn(f"{path.name}: {note}")
     with journal.writing() as connection:
         now = SystemClock().now()
         journal_workbooks.note(connection, batch, path, made.sha256, made.widths, now, kept=left.kept is not None)

@@ -1,4 +1,4 @@
-"""`retry`: a new attempt at rows that ended, with the journal's payloads."""
+"""`retry`: a new attempt at rows that ended, with the journal's payloads or as they were corrected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from batchrun.core import selection
 from batchrun.core.lifecycle import Event
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import BadCommandLine, CouldNotStart, Declined, NotFound
+from batchrun.flows import correcting
 from batchrun.flows.clock import SystemClock
+from batchrun.flows.corrected_rows import Wanted
+from batchrun.flows.correcting import Corrections
 from batchrun.flows.doors import doors_for
 from batchrun.flows.outcome import Outcome
 from batchrun.flows.sending import Following, go_on
@@ -42,29 +45,53 @@ def retry(
     *,
     states: Sequence[State] = (State.REFUSED,),
     rows: str | None = None,
+    corrected: Path | None = None,
+    skip_invalid: bool = False,
     yes: bool = False,
     following: Following | None = None,
 ) -> Outcome:
-    """Make rows ready again and send them; on live, rows whose run existed have to be named one by one."""
+    """Make rows ready again and send them, those of a corrected file as they are there.
+
+    On live, rows whose run existed have to be named one by one.
+    """
     doors = doors_for(batch, Path(batch.spec_path))
-    chosen = _chosen(journal, batch, states, rows)
+    wanted = Wanted(states, _ranges(rows), skip_invalid)
+    if skip_invalid and corrected is None:
+        raise BadCommandLine("--skip-invalid is about the rows of a corrected file, so it goes with --input")
     live = batch.environment == "live" and not batch.simulated
     if live and rows is None and any(state is not State.REFUSED for state in states):
         raise BadCommandLine(
             "on live, a failed or cancelled run may have taken effect; name the rows that shall run again with --rows"
         )
+    corrections = None if corrected is None else _corrections(journal, batch, corrected, wanted, teller)
+    chosen = _chosen(journal, batch, wanted) if corrections is None else corrections.records
     _refuse_beside_unsent(journal, batch)
     _confirm(batch, chosen, teller, live=live, yes=yes)
     with system.try_lock(journal.lock_file(batch.id)) as mine:
         if not mine:
             raise CouldNotStart(f"another batchrun is sending {batch.name} right now", code="held")
-        now = SystemClock().now()
-        note = f"tried again by {system.user_name()}"
-        with journal.writing() as connection:
-            owners = dict.fromkeys(record.owner for record in chosen)  # of a group, the row that bears the payload
-            steps = [Step(position, Event.RETRY, now, note=note) for position in owners]
-            journal_steps.apply(connection, batch, steps)
+        _reset(journal, batch, chosen, corrections)
     return go_on(journal, batch, doors, teller, following or Following(), None)
+
+
+def _corrections(journal: Journal, batch: Batch, path: Path, wanted: Wanted, teller: Teller) -> Corrections:
+    _refuse_beside_unsent(journal, batch)  # first of all: the same file once more, after a crash, is told what to do
+    found = correcting.read(journal, batch, path, wanted, teller)
+    correcting.tell(batch, found, teller)
+    return found
+
+
+def _reset(journal: Journal, batch: Batch, chosen: Sequence[RowRecord], corrections: Corrections | None) -> None:
+    """Make rows ready in one transaction, and with it what they hold from now on: either all of it or nothing."""
+    now = SystemClock().now()
+    note = f"tried again by {system.user_name()}"
+    notes = {} if corrections is None else correcting.notes_by_position(corrections)
+    with journal.writing() as connection:
+        if corrections is not None:
+            correcting.write(connection, batch, corrections, now)
+        owners = dict.fromkeys(record.owner for record in chosen)  # of a group, the row that bears the payload
+        steps = [Step(position, Event.RETRY, now, note=notes.get(position, note)) for position in owners]
+        journal_steps.apply(connection, batch, steps)
 
 
 def _refuse_beside_unsent(journal: Journal, batch: Batch) -> None:
@@ -79,16 +106,19 @@ def _refuse_beside_unsent(journal: Journal, batch: Batch) -> None:
         )
 
 
-def _chosen(journal: Journal, batch: Batch, states: Sequence[State], rows: str | None) -> list[RowRecord]:
+def _ranges(rows: str | None) -> tuple[range, ...]:
     try:
-        ranges = selection.parse_rows(rows) if rows else ()
+        return selection.parse_rows(rows) if rows else ()
     except ValueError as error:
         raise BadCommandLine(f"--rows: {error}") from None
+
+
+def _chosen(journal: Journal, batch: Batch, wanted: Wanted) -> list[RowRecord]:
     with journal.reading() as connection:
         found = [
             record
-            for record in journal_rows.stream(connection, batch, states)
-            if selection.selects(ranges, record.number)
+            for record in journal_rows.stream(connection, batch, wanted.states)
+            if selection.selects(wanted.ranges, record.number)
         ]
         rejected = journal_rows.rejected(connection, batch)
     kept = [record for record in found if record.owner not in rejected]
@@ -98,8 +128,9 @@ def _chosen(journal: Journal, batch: Batch, states: Sequence[State], rows: str |
         )
     found = kept
     if not found:
-        wanted = " or ".join(state.value for state in states)
-        raise NotFound(f"{batch.name} has no row that is {wanted}{' among those' if rows else ''}; nothing was sent")
+        states = " or ".join(state.value for state in wanted.states)
+        among = " among those" if wanted.ranges else ""
+        raise NotFound(f"{batch.name} has no row that is {states}{among}; nothing was sent")
     return found
 
 

@@ -19,7 +19,7 @@ from batchrun.flows.finding import at_origins
 from batchrun.flows.folding import fold
 from batchrun.flows.handing_in import Plan, Planned
 from batchrun.flows.loops import run_loop
-from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
+from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of, totals_of
 from batchrun.flows.sending import Following
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_decisions, journal_files, journal_rows, system, workbook_lock
@@ -49,9 +49,9 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
     path = _workbook(journal, named)
     who = workbook_lock.opened_by(path)
     if who is not None:
+        by = "" if who == workbook_lock.SOMEBODY else f" by {who}"
         raise CouldNotStart(
-            f"{path.name} is open in Excel by {who}, so what is typed there may not be saved; close it, and review it "
-            "then",
+            f"{path.name} is open in Excel{by}, so what is typed there may not be saved; close it, then review it",
             code="workbook-open",
         )
     with open_copy(path) as copy:
@@ -61,7 +61,7 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
         _refuse_or_tell(plan, teller, choice)
         if choice.dry_run:
             _show(journal, batch, plan, teller)
-            return replace(outcome_of(journal, batch.name), workbook=str(path))
+            return _outcome(journal, batch, None, path)
         if not plan.due:
             teller.say(_nothing_due(plan))
         goes_on = plan.due or (plan.settled and _any_open(journal, batch))
@@ -117,7 +117,10 @@ def _nothing_due(plan: Plan) -> str:
 def _show(journal: Journal, batch: Batch, plan: Plan, teller: Teller) -> None:
     """Say what would be sent, and that nothing was."""
     for one in plan.due[:SHOWN]:
-        teller.say(f"row {one.standing.number} would be {_words(one)}")
+        with journal.reading() as connection:
+            record = journal_rows.by_number(connection, batch, one.standing.number)
+        key = f" ({', '.join(record.key)})" if record is not None else ""
+        teller.say(f"row {one.standing.number}{key} would be {_words(one)}")
     if len(plan.due) > SHOWN:
         teller.say(f"and {len(plan.due) - SHOWN:,} more")
     told = _in_all(journal, batch, plan.due) if plan.due else _nothing_due(plan)
@@ -128,7 +131,8 @@ def _words(one: Planned) -> str:
     decision = one.decision
     others = ", ".join(f"{name} = {value}" for name, value in (decision.outputs or {}).items())
     what = "approved" if decision.approved else f'rejected, because "{decision.rejection_reason}"'
-    again = "" if one.recorded is None else ", once more, since its answer was lost"
+    lost = one.recorded is not None and one.recorded.state is core_review.DecisionState.OPEN
+    again = ", once more, since its answer was lost" if lost else ""
     return f"{what}{f' with {others}' if others else ''}, by {decision.reviewer}{again}"
 
 
@@ -144,13 +148,16 @@ def _in_all(journal: Journal, batch: Batch, due: Sequence[Planned]) -> str:
 
 def _rows_and_sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
     totals, rows = Totals(batch.settings["totals"]), 0
+    decimals = {one.column: one.decimals for one in totals_of(journal, batch)}
     with journal.reading() as connection:
         for one in chosen:
             for record in journal_rows.group_of(connection, batch, one.standing.position):
                 totals.add(record.state, record.amounts)
                 rows += 1
-    told = ", ".join(f"{one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
-    return counted(rows, "row") + (f" ({told})" if told else "")
+    told = [f"{one.column} {grouped(one.input, decimals[one.column])}" for one in totals.controls()]
+    others = sum(one.decision.outputs is not None for one in chosen)
+    told += [f"{others:,} with other values"] if others else []
+    return counted(rows, "row") + (f" ({', '.join(told)})" if told else "")
 
 
 def _assure(journal: Journal, batch: Batch, plan: Plan, teller: Teller, *, yes: bool) -> None:
@@ -180,23 +187,32 @@ def _carry_out(
     doors = review_doors_for(batch, Path(batch.spec_path))
     if plan.due:
         _assure(journal, batch, plan, teller, yes=choice.yes)
+    with doors.opened(journal, batch) as route:
+        deciding = Deciding(journal, batch, doors, route, teller, choice.following)
+        stop = _send(journal, batch, copy, plan, deciding, teller)
+        for told in deciding.told:
+            teller.warn(f"row {_number(plan, told.position)} was {told.message}")
+        if stop is not None:
+            again = f"batchrun review {system.shell_word(str(path))}"
+            teller.warn(f"stopped, because {stop.message}; go on with: {again}")
+            return stop
+        return run_loop(deciding.follow()) if choice.following.follow else None
+
+
+def _send(
+    journal: Journal, batch: Batch, copy: WorkbookCopy, plan: Plan, deciding: Deciding, teller: Teller
+) -> Stop | None:
+    """Record what is due, once nothing but the network can fail, and send it; one process at a time."""
+    if not plan.due:
+        return None
     with system.try_lock(journal.review_lock_file(batch.id)) as mine:
         if not mine:
             raise CouldNotStart(f"another batchrun is sending decisions of {batch.name} right now", code="held")
         sendings = _recorded(journal, batch, copy, plan)
-        with doors.opened(journal, batch) as route:
-            deciding = Deciding(journal, batch, doors, route, teller, choice.following)
-            stop = run_loop(deciding.send(sendings)) if sendings else None
-            for told in deciding.told:
-                teller.warn(f"row {_number(plan, told.position)} was {told.message}")
-            if stop is not None:
-                teller.warn(
-                    f"stopped, because {stop.message}; go on with: batchrun review {system.shell_word(str(path))}"
-                )
-                return stop
-            if sendings:
-                teller.say(f"{counted(len(sendings), 'decision')} sent.")
-            return run_loop(deciding.follow()) if choice.following.follow else None
+        stop = run_loop(deciding.send(sendings)) if sendings else None
+    if stop is None:
+        teller.say(f"{counted(len(sendings), 'decision')} sent.")
+    return stop
 
 
 def _number(plan: Plan, position: int) -> int:
@@ -210,12 +226,19 @@ def _recorded(journal: Journal, batch: Batch, copy: WorkbookCopy, plan: Plan) ->
         for one in plan.due
         if one.recorded is None
     ]
-    begun = {one.recorded.id for one in plan.due if one.recorded is not None}
+    known = [one.recorded for one in plan.due if one.recorded is not None]
+    begun = {one.id for one in known if one.state is core_review.DecisionState.OPEN}
     with journal.writing() as connection:
         now = SystemClock().now()
         journal_files.keep_file(connection, copy.path, copy.sha256)  # what was handed in, as it was
         journal_decisions.record(
-            connection, batch, new, sent_by=system.user_name(), workbook_sha256=copy.sha256, now=now
+            connection,
+            batch,
+            new,
+            sent_by=system.user_name(),
+            workbook_sha256=copy.sha256,
+            now=now,
+            again=[one.id for one in known if one.id not in begun],
         )
         standings = {one.position: one for one in journal_decisions.standings(connection, batch)}
     found = []
@@ -236,7 +259,8 @@ def _outcome(journal: Journal, batch: Batch, stop: Stop | None, path: Path) -> O
     outcome = replace(outcome_of(journal, batch.name), workbook=str(path))
     again = f"batchrun review {system.shell_word(str(path))}"
     if stop is None:
-        return outcome
+        # The file that was handed in may be another than the batch's own.
+        return replace(outcome, next=again) if (outcome.next or "").startswith("batchrun review ") else outcome
     return replace(outcome, interrupted=stop.code == INTERRUPTION, stopped=stop.message, next=again)
 
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
+from batchrun.core import drafting
 from batchrun.core.durations import parse_rate, words
 from batchrun.core.lifecycle import UNSENT
+from batchrun.core.spec_faults import SpecFault
 from batchrun.core.totals import Totals, counted, grouped, unreadable
-from batchrun.errors import AlreadyRan, BadCommandLine, Declined
+from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined
 from batchrun.flows import preparing, staging
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import Choice, LoadedJob, loaded
@@ -37,6 +39,7 @@ def run(
 ) -> Outcome:
     """Run a job to its end; raise what keeps it from starting, and then nothing was sent and nothing is recorded."""
     with loaded(path, choice) as job:
+        _refuse_unfinished(job, run_choice)
         journal = open_journal(journal_path)
         try:
             sha256 = journal_files.sha256_of(job.input)
@@ -49,6 +52,13 @@ def run(
             return _gone_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
         finally:
             journal.close()
+
+
+def _refuse_unfinished(job: LoadedJob, choice: RunChoice) -> None:
+    """Refuse a job that `init` drafted and nobody completed; a rehearsal needs no procedure."""
+    if drafting.is_unfinished(job.spec) and not choice.simulate:
+        said = f"{drafting.PROCEDURE_ID} is a placeholder; write the procedure's id, or rehearse with --simulate"
+        raise BadSpec(job.file.tell([SpecFault(("procedure", "id"), said)]))
 
 
 def _gone_on(

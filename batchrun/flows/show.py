@@ -6,15 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from batchrun.core import correcting
+from batchrun.core.correcting import Change
 from batchrun.core.next_steps import sentence
 from batchrun.core.review import Recorded
 from batchrun.errors import NotFound
 from batchrun.flows.contents import workbook_word
 from batchrun.flows.finding import find_batch
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_decisions, journal_rows
+from batchrun.io import journal_corrections, journal_decisions, journal_rows
 from batchrun.io.journal import open_journal
 from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_corrections import Correction
 from batchrun.io.journal_rows import RowRecord
 from batchrun.io.rows_file import cell_text
 
@@ -28,11 +31,16 @@ class RowLife:
     steps: tuple[dict[str, Any], ...]
     decisions: tuple[Recorded, ...] = ()
     answers: tuple[dict[str, Any], ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def cells(self) -> dict[str, str]:
         """The row's cells by column, as text."""
         return {name: cell_text(cell) for name, cell in zip(self.batch.sheet.header, self.record.cells, strict=False)}
+
+    def changes(self, correction: Correction) -> tuple[Change, ...]:
+        """Give the cells that a correction changed."""
+        return correcting.changes(self.batch.sheet.header, correction.cells_before, correction.cells_after)
 
     @property
     def next_step(self) -> str:
@@ -56,6 +64,7 @@ def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> 
             if record.leader is not None:
                 record = replace(record, payload=journal_rows.group_of(connection, batch, record.owner)[0].payload)
             answers = journal_decisions.answers(connection, [one.id for one in decisions])
-        return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers))
+            corrections = journal_corrections.of_row(connection, batch, record)
+        return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers), tuple(corrections))
     finally:
         journal.close()

@@ -45,6 +45,16 @@ class CsvSource:
         """Say where the rows come from."""
         return self._info
 
+    @property
+    def file(self) -> LocalFile:
+        """Give the file that is read."""
+        return self._file
+
+    @property
+    def columns(self) -> Columns:
+        """Say what became of the header row's columns."""
+        return self._columns
+
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows; a row's number is the physical line on which it begins."""
         self._blank = SkippedRows("blank row")

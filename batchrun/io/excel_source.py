@@ -12,6 +12,7 @@ from batchrun.io.excel_process import Row, WorkbookProcess
 from batchrun.io.excel_protocol import Request
 from batchrun.io.local_file import LocalFile
 from batchrun.io.sheet_header import (
+    Columns,
     SkippedRows,
     blank_header,
     count_of,
@@ -69,6 +70,16 @@ class ExcelSource:
     def info(self) -> SheetInfo:
         """Say where the rows come from."""
         return self._info
+
+    @property
+    def file(self) -> LocalFile:
+        """Give the file that is read."""
+        return self._file
+
+    @property
+    def columns(self) -> Columns:
+        """Say what became of the header row's columns."""
+        return self._columns
 
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows, by number; a later call reads the file anew."""

@@ -88,7 +88,8 @@ def _row_number(text: str) -> int:
     raise DamagedXmlError
 
 
-def _area(reference: str) -> Area:
+def area(reference: str) -> Area:
+    """Read the reference of an area, such as `B3:D9`."""
     first, _, last = reference.replace("$", "").partition(":")
     top, left = _corner(first)
     bottom, right = _corner(last or first)
@@ -127,7 +128,7 @@ class _SurveyParser:
             self._numbers.append(self._places.row)
             self._is_hidden = attributes.get("hidden", "0") in {"1", "true"} or attributes.get("ht") == "0"
         elif name == "mergeCell":
-            self._merged.append(_area(attributes.get("ref", "")))
+            self._merged.append(area(attributes.get("ref", "")))
 
     def _value(self) -> None:
         places = self._places

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import orjson
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal, select, update
 
 from batchrun.core import payloads
 from batchrun.core.cells import plain
@@ -73,17 +73,20 @@ def correct(connection: Connection, batch: Batch, values: Sequence[NewValues], o
     """Keep what rows held, and give them their new values."""
     if not values:
         return
-    before = {"by": origin.by, "file_name": origin.file_name, "file_sha256": origin.file_sha256, "at": text_time(now)}
-    held = select(rows.c.batch_id, rows.c.position, *(rows.c[name] for name in KEPT)).where(
-        rows.c.batch_id == batch.id, rows.c.position == bindparam("p")
-    )
-    for one in values:
-        row = connection.execute(held, {"p": one.position}).one()
-        connection.execute(insert(corrections).values(**before, **row._mapping))
+    for start in range(0, len(values), CHUNK):
+        _keep(connection, batch, [one.position for one in values[start : start + CHUNK]], origin, now)
     statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
     connection.execute(
         statement.values({name: bindparam(f"new_{name}") for name in KEPT}), [_new(batch, one) for one in values]
     )
+
+
+def _keep(connection: Connection, batch: Batch, positions: Sequence[int], origin: Origin, now: datetime) -> None:
+    told = {"at": text_time(now), "by": origin.by, "file_name": origin.file_name, "file_sha256": origin.file_sha256}
+    held = select(
+        rows.c.batch_id, rows.c.position, *(rows.c[name] for name in KEPT), *(literal(text) for text in told.values())
+    ).where(rows.c.batch_id == batch.id, rows.c.position.in_(positions))
+    connection.execute(insert(corrections).from_select(["batch_id", "position", *KEPT, *told], held))
 
 
 def _new(batch: Batch, one: NewValues) -> dict[str, object]:

@@ -101,9 +101,21 @@ def _record(row: Row[Any]) -> Recorded:
 
 
 def record(
-    connection: Connection, batch: Batch, made: Sequence[Made], *, sent_by: str, workbook_sha256: str, now: datetime
+    connection: Connection,
+    batch: Batch,
+    made: Sequence[Made],
+    *,
+    sent_by: str,
+    workbook_sha256: str,
+    now: datetime,
+    again: Sequence[int] = (),
 ) -> list[int]:
-    """Record decisions, each with a new UUID v4; give the positions for which somebody was quicker."""
+    """Record decisions, each with a new UUID v4; give the positions for which somebody was quicker.
+
+    `again` names decisions that never arrived and are begun once more, with the keys that they have.
+    """
+    for decision_id in again:
+        _begin_again(connection, decision_id)
     taken = _taken(connection, batch)
     values = [
         {
@@ -127,6 +139,20 @@ def record(
     if values:
         connection.execute(insert(decisions), values)
     return [one.position for one in made if (one.position, one.run_id, one.pause) in taken]
+
+
+def _begin_again(connection: Connection, decision_id: int) -> None:
+    """Open a decision that never arrived, unless its pause has another one that counts by now."""
+    other = decisions.alias("other")
+    same_pause = (
+        (other.c.batch_id == decisions.c.batch_id)
+        & (other.c.position == decisions.c.position)
+        & (other.c.run_id == decisions.c.run_id)
+        & (other.c.pause == decisions.c.pause)
+    )
+    counts = select(other.c.id).where(same_pause, other.c.state.in_(_COUNTS)).exists()
+    unsent = decisions.c.id == decision_id, decisions.c.state == DecisionState.UNSENT.value
+    connection.execute(update(decisions).where(*unsent, ~counts).values(state=DecisionState.OPEN.value))
 
 
 def _taken(connection: Connection, batch: Batch) -> set[tuple[int, str, int]]:

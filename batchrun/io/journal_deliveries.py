@@ -136,9 +136,12 @@ def _step(row: Row[Any], now: datetime, left_at: datetime | None) -> Step | None
 
 
 def review_requests(connection: Connection, batch: Batch) -> dict[int, tuple[str | None, Any]]:
-    """Give, by position, the title and data of the last review that was asked for in a row's present attempt."""
+    """Give, by position, the title and data of the last review that was asked for in a row's present attempt.
+
+    A row that waits for its next review, of which no request has come yet, is left out: the last one is not its own.
+    """
     wanted = (
-        select(run_ids.c.position, deliveries.c.body)
+        select(run_ids.c.position, rows.c.state, deliveries.c.body)
         .join(run_ids, run_ids.c.run_id == deliveries.c.run_id)
         .join(rows, (rows.c.batch_id == run_ids.c.batch_id) & (rows.c.position == run_ids.c.position))
         .where(run_ids.c.attempt == rows.c.attempts)
@@ -146,12 +149,20 @@ def review_requests(connection: Connection, batch: Batch) -> dict[int, tuple[str
         .where(run_ids.c.batch_id == batch.id, run_ids.c.origin == batch.world)
         .order_by(deliveries.c.created_at, deliveries.c.id)
     )
-    found: dict[int, tuple[str | None, Any]] = {}
-    for position, body in connection.execute(wanted):
+    last: dict[int, tuple[str, Delivery]] = {}
+    for position, state, body in connection.execute(wanted):
         delivery = webhooks.parse_delivery(body)
         if delivery is not None:
-            found[position] = (delivery.data.get("reviewTitle"), delivery.data.get("reviewData"))
-    return found
+            last[position] = (state, delivery)
+    waiting = [position for position, (state, _) in last.items() if state == State.AWAITING_REVIEW.value]
+    left: dict[int, datetime] = {}
+    for start in range(0, len(waiting), AT_ONCE):
+        left |= left_reviews(connection, batch, waiting[start : start + AT_ONCE])
+    return {
+        position: (delivery.data.get("reviewTitle"), delivery.data.get("reviewData"))
+        for position, (_, delivery) in last.items()
+        if position not in left or not webhooks.is_late(delivery.created_at, left[position])
+    }
 
 
 def unknown_runs(connection: Connection, batch: Batch, since: datetime) -> list[str]:

@@ -94,25 +94,28 @@ class _Old:
         self.kept: set[Place] = set()
         self.removed: set[Place] = set()
         self._content, self._authors, self._wanted = content, authors, wanted
-        bodies = iter([span for span in found if span.name == "text" and span.inside == "comment"])
-        for comment in (span for span in found if span.name == "comment"):
-            self._take(comment, next(bodies, comment))
+        body: Span | None = None
+        for span in found:  # in the order in which they end: a text before its comment
+            if span.name == "text" and span.inside == "comment":
+                body = span
+            elif span.name == "comment":
+                self._take(span, body)
+                body = None
 
-    def _take(self, comment: Span, body: Span) -> None:
+    def _take(self, comment: Span, body: Span | None) -> None:
         place = place_of(comment.attributes.get("ref", ""))
-        added = self._wanted.get(place)
-        text = self._content[body.begin : body.end]
-        own, is_stale = _text(self._content, body), INTRODUCTION.encode() in text
-        if is_stale:
-            own = own.partition(INTRODUCTION)[0].rstrip()
-            if not own:
-                self.removed.add(place)
-                self.changes.append((comment.begin, comment.end, b""))
-                return
         self.kept.add(place)
-        if added is not None and not self._is_thread(comment):
-            self._extend(body, own if is_stale else None, added)
-        elif is_stale:
+        if body is None:
+            return
+        own, introduced, _ = _text(self._content, body).partition(INTRODUCTION)
+        own = own.rstrip() if introduced else own
+        if introduced and not own:
+            self.kept.remove(place)
+            self.removed.add(place)
+            self.changes.append((comment.begin, comment.end, b""))
+        elif place in self._wanted and not self._is_thread(comment):
+            self._extend(body, own if introduced else None, self._wanted[place])
+        elif introduced:
             self.changes.append((body.opened, body.closing, text_xml(own).encode()))
 
     def _is_thread(self, comment: Span) -> bool:

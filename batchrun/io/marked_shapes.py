@@ -47,9 +47,7 @@ def write_shapes(
         sink.write(_kind(declared).encode())
     for begin in range(0, len(missing), _SHAPES_A_WRITE):
         some = missing[begin : begin + _SHAPES_A_WRITE]
-        shapes = [
-            _shape(first + begin + index, place, height, declared) for index, (place, height) in enumerate(some)
-        ]
+        shapes = [_shape(first + begin + index, place, height, declared) for index, (place, height) in enumerate(some)]
         sink.write("".join(shapes).encode())
     sink.write(content[end:])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 from xml.parsers import expat
 
 from batchrun.io.excel_package import DamagedXmlError
@@ -20,9 +20,10 @@ from batchrun.model import column_letters
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _BLOCK = 1 << 16
 # What may follow <legacyDrawing> in a sheet.
-_AFTER_LEGACY_DRAWING = frozenset(
-    "legacyDrawingHF drawingHF picture oleObjects controls AlternateContent webPublishItems tableParts extLst".split()
-)
+_AFTER_LEGACY_DRAWING = {
+    *("legacyDrawingHF", "drawingHF", "picture", "oleObjects", "controls", "AlternateContent"),
+    *("webPublishItems", "tableParts", "extLst"),
+}
 _NOTHING = RowMarks()
 
 
@@ -75,8 +76,7 @@ class _Editor:
         self.parser.EndElementHandler = self._end
 
     def run(self, source: IO[bytes]) -> Edited:
-        source = _Seen(source, self._see)
-        for _ in parse_in_blocks(self.parser, source):
+        for _ in parse_in_blocks(self.parser, cast("IO[bytes]", _Seen(source, self._see))):
             self._write_to(self._base + max(self._window.rfind(b"<"), 0))
         self._write_to(self._base + len(self._window))
         if self._waiting:
@@ -123,7 +123,7 @@ class _Editor:
             if self._is_edited:
                 self._start_cell(tag, attributes)
         elif name == "row":
-            self._start_row(tag, attributes)
+            self._start_row(attributes)
         elif name == "f" and self._dropping:
             raise CannotEditError(f"its column {COLUMN} holds formulas")
 
@@ -195,7 +195,7 @@ class _Editor:
 
     # Rows and cells
 
-    def _start_row(self, tag: str, attributes: dict[str, str]) -> None:
+    def _start_row(self, attributes: dict[str, str]) -> None:
         self._places.next_row(attributes)
         number, edits = self._places.row, self._edits
         self._edited.rows += 1

@@ -6,15 +6,18 @@ import re
 
 from batchrun.io.xml_spans import CannotEditError, Span, filled, namespace, replaced, spans, with_attribute
 
-FILL = "FFF9C6C1"
-"""The mark's colour, which nobody else is likely to choose: by it an earlier report's marks are known."""
+FILL, OVER_FILL = "FFF9C6C1", "FFF9C6C2"
+"""The mark's colours, on a cell without a fill and on one with a fill of its own.
+
+Nobody else is likely to choose them: by them an earlier report's marks are known.
+"""
 
 _NO_COLOUR = ' indexed="64"'
-_MARKED = re.compile(rb"""fgColor\s[^>]*rgb\s*=\s*["'](?:..)?%b["']""" % FILL[2:].encode(), re.IGNORECASE)
+_MARKED = re.compile(rb"""fgColor\s[^>]*rgb\s*=\s*["'](?:..)?F9C6C[12]["']""", re.IGNORECASE)
 _SOLID = re.compile(rb"""patternType\s*=\s*["']solid["']""")
 _COLOUR = re.compile(rb"""<(?:\w+:)?(fgColor|bgColor)((?:\s+\w+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*/?>""")
-# The system's own colour, or what programs write that have no word for it.
-_NO_FILL = re.compile(r"""\s*|.*indexed=.6[45]\b.*|.*rgb=["']00000000.*""")
+# The system's own colour, or what LibreOffice makes of any colour there.
+_NO_FILL = re.compile(r"""\s*|.*indexed=.6[45]\b.*|.*rgb=["'](?:00000000|FFD9D9D9|FFF9C6C[12]).*""")
 
 
 class MarkedStyles:
@@ -49,14 +52,15 @@ class MarkedStyles:
         if fill in self._stale:
             return style
         colour = _shown(self._fills[fill]) if fill < len(self._fills) else _NO_COLOUR
-        return self._clone(style, f'<fgColor rgb="{FILL}"/><bgColor{colour}/>')
+        mark = FILL if colour == _NO_COLOUR else OVER_FILL
+        return self._clone(style, f'<fgColor rgb="{mark}"/><bgColor{colour}/>')
 
     def unmarked(self, style: int) -> int:
         """Give the style that a marked one had before; any other stays what it is."""
         fill = self._fill(style)
         if fill not in self._stale:
             return style
-        colour = _colours(self._fills[fill]).get(b"bgColor", "")
+        colour = _colours(self._fills[fill]).get(b"bgColor", "") if OVER_FILL[2:].encode() in self._fills[fill] else ""
         return self._clone(style, "" if _NO_FILL.fullmatch(colour) else f'<fgColor{colour}/><bgColor indexed="64"/>')
 
     def content(self) -> bytes:
@@ -87,7 +91,7 @@ class MarkedStyles:
         fill = f'<fill{declared}><patternFill patternType="solid">{colours}</patternFill></fill>'.encode()
         if fill not in self._fills:
             self._fills.append(fill)
-            if FILL in colours:
+            if _MARKED.search(fill):
                 self._stale.add(len(self._fills) - 1)
         return self._fills.index(fill)
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 
 from batchrun.errors import BadInput
 from batchrun.io.local_file import LocalFile, local_file
+from batchrun.io.sheet_header import Columns
 from batchrun.model import SheetInfo, SourceRow
 
 HiddenRows = Literal["include", "skip", "refuse"]
@@ -46,6 +47,14 @@ class Source(Protocol):
     @property
     def info(self) -> SheetInfo:
         """Say where the rows come from; known once the source is open."""
+
+    @property
+    def file(self) -> LocalFile:
+        """Give the file that is read: a temporary one where it had to be unpacked."""
+
+    @property
+    def columns(self) -> Columns:
+        """Say what became of the header row's columns."""
 
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows in the sheet's order, blank ones left out; raise BadInput where the file is broken."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from finance_desk import until
 from review_desk import ReviewDesk, at_a_review_desk, ended, invoice, waiting
-from review_server import Kind, Scripted
+from review_server import Kind, Scripted, review_server
 
 WORDS = (" Approve ", "APPROVE", "approve", "\tapprove", "aPPrOVe  ")
 REJECTIONS = ("REJECT", " reject", "Reject ")
@@ -166,6 +167,38 @@ def test_a_key_that_is_refused_half_way_stops_it_and_nothing_is_lost(desk: Revie
     desk.server.switches.script = lambda key, nth: None
     desk.review().ended(0)
     desk.wrote_once_each(*keys)
+
+
+@pytest.mark.parametrize("body", ["<html>please log in</html>", {}, {"success": False}, None], ids=str)
+def test_a_200_that_is_not_the_apis_is_no_decision(desk: ReviewDesk, body: Any) -> None:
+    keys = desk.approved(2)
+    desk.server.switches.script = lambda key, nth: Scripted(200, body) if (key, nth) == (keys[0], 1) else None
+    desk.review()
+    desk.review().ended(0)
+    desk.wrote_once_each(*keys)
+
+
+def test_a_redirect_is_never_followed(desk: ReviewDesk) -> None:
+    keys = desk.approved(2)
+    with review_server() as other:
+        there = {"Location": f"{other.origin}/api/runner-proxy/review/{desk.server.run_of(keys[0]).run_id}"}
+        desk.server.switches.script = lambda key, nth: Scripted(307, {}, headers=there)
+        desk.review().ended(3)
+        assert other.arrivals == []
+    desk.server.switches.script = lambda key, nth: None
+    desk.review().ended(0)
+    desk.wrote_once_each(*keys)
+
+
+@pytest.mark.slow
+def test_an_answer_that_never_comes_is_not_waited_for_for_ever(desk: ReviewDesk) -> None:
+    keys = desk.approved(3)
+    desk.server.switches.hold = lambda key, acted: None if desk.server.held else "after"
+    process = desk.begun()
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    desk.wrote_once_each(*keys)
+    assert len(desk.server.arrivals) == 4
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 451])

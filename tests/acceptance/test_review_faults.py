@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from openpyxl.utils import get_column_letter
 from review_desk import ReviewDesk, Typist, at_a_review_desk, invoice, typing_into, waiting
 from review_server import Kind
 
@@ -112,6 +113,14 @@ def test_a_faulty_decision_is_told_by_its_cell_and_nothing_is_sent(desk: ReviewD
     told = [address for address in addresses if f"{address} " in f"{outcome.words.replace(':', ' ')} "]
     assert told, f"none of {addresses} is told (row {row}):\n{outcome.stderr}"
     assert good not in outcome.words, "that one is right"
+
+
+def test_a_decision_below_the_rows_is_told(desk: ReviewDesk) -> None:
+    with desk.typing() as typist:
+        typist.approve(GOOD)
+        typist.sheet.cell(9, typist.columns[DECISION]).value = "approve"
+    outcome = desk.refused(told=["results.xlsx!Results!"])
+    assert any(f"!Results!{get_column_letter(column)}9" in outcome.words for column in typist.columns.values())
 
 
 def test_all_faults_are_told_at_once(desk: ReviewDesk) -> None:

@@ -159,7 +159,7 @@ def test_a_workbook_that_libreoffice_has_saved_is_read_as_well(desk: ReviewDesk)
     with desk.typing() as typist:
         typist.approve(FIRST, word=" Approve")
         typist.reject(SECOND, reason="zu spät")
-        typist.type(THIRD, _decision="approve", _override__account="00123", _override__amount=19.9)
+        typist.type(THIRD, _decision='=LOWER("APPROVE")', _override__account="00123", _override__amount=19.9)
     out = desk.folder / "saved"
     profile = f"-env:UserInstallation=file://{desk.folder}/profile"
     subprocess.run(
@@ -212,7 +212,7 @@ def test_a_runners_key_that_may_not_review_stops_and_is_put_right_by_the_reviewe
     with desk.typing() as typist:
         typist.approve(FIRST, SECOND)
     stopped = desk.review().ended(3)
-    assert "RAPIDFOLIO_REVIEW_KEY" in stopped.words
+    assert "reviewer" in stopped.words
     desk.review(environment={"RAPIDFOLIO_REVIEW_KEY": REVIEWER_KEY}).ended(0)
     desk.wrote_once_each(FIRST, SECOND)
 

@@ -98,6 +98,28 @@ def test_another_decision_is_possible_after_one_that_was_refused(desk: Desk) -> 
     assert desk.standing(0).live(1) == after and before.key != after.key
 
 
+def test_one_that_never_arrived_is_begun_again_with_its_key(desk: Desk) -> None:
+    desk.record((0, YES))
+    before = desk.standing(0).recorded[0]
+    desk.answer(before, DecisionState.UNSENT)
+    with desk.journal.writing() as connection:
+        parts = {"sent_by": "me", "workbook_sha256": "5", "now": NOW, "again": [before.id]}
+        assert journal_decisions.record(connection, desk.batch, [], **parts) == []
+    (again,) = desk.standing(0).recorded
+    assert (again.state, again.key) == (DecisionState.OPEN, before.key)
+
+
+def test_one_that_never_arrived_stays_away_from_another_that_counts(desk: Desk) -> None:
+    desk.record((0, YES))
+    before = desk.standing(0).recorded[0]
+    desk.answer(before, DecisionState.UNSENT)
+    desk.record((0, NO))
+    with desk.journal.writing() as connection:
+        parts = {"sent_by": "me", "workbook_sha256": "5", "now": NOW, "again": [before.id]}
+        journal_decisions.record(connection, desk.batch, [], **parts)
+    assert [one.state for one in desk.standing(0).recorded] == [DecisionState.UNSENT, DecisionState.OPEN]
+
+
 def test_an_approval_and_its_rows_step_are_one_commit(desk: Desk) -> None:
     desk.record((0, YES))
     desk.answer(desk.standing(0).recorded[0], DecisionState.ACCEPTED, Step(0, Event.RUNNING, NOW, note="approved"))

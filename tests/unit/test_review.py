@@ -139,6 +139,19 @@ def test_a_decision_that_was_not_taken_leaves_the_review_open(state: DecisionSta
     assert isinstance(review.weigh(NO, 1, standing(known, state=State.COMPLETED)), Fault)
 
 
+def test_what_never_arrived_is_sent_with_the_key_that_it_has_unless_it_was_changed() -> None:
+    unsent = recorded(state=DecisionState.UNSENT)
+    assert review.weigh(YES, 1, standing(unsent)) == Due(YES, unsent)
+    assert review.weigh(NO, 1, standing(unsent)) == Due(NO)
+
+
+def test_a_rejection_that_was_taken_is_known() -> None:
+    assert standing(recorded(NO), state=State.FAILED).was_rejected
+    assert not standing(recorded(NO, DecisionState.CONFLICT)).was_rejected
+    assert not standing(recorded(YES)).was_rejected
+    assert not standing().was_rejected
+
+
 def test_a_row_that_waits_for_nobody_takes_no_decision() -> None:
     fault = review.weigh(YES, 1, standing(state=State.IN_DOUBT))
     assert isinstance(fault, Fault) and "it is in doubt" in fault.message
