@@ -98,7 +98,7 @@ def _line(indent: int, text: str, said: str = "", *, off: bool = False) -> str:
     if not said:
         return start
     remark = yaml_words.comment(said)
-    if len(start) + 2 + len(remark) <= WIDTH:
+    if max(len(start), 26) + 2 + len(remark) <= WIDTH:
         return f"{start:<26}  {remark}"
     return f"{' ' * indent}{remark}\n{start}"
 
@@ -155,7 +155,8 @@ def told_of(pair: Match, sample: Sample) -> tuple[str, ...]:
     """Say what a person should look at in a match that was made."""
     empty = ""
     if pair.leaf.required and pair.column.blank:
-        empty = f"empty in {pair.column.blank:,} of {counted(sample.rows, 'row')}, and required: fill in, or add a `default:`"
+        rows = f"{pair.column.blank:,} of {counted(sample.rows, 'row')}"
+        empty = f"empty in {rows}, and required: fill in, or add a `default:`"
     unsure = "" if pair.score >= _CERTAIN else "a near match: look whether it is meant"
     return tuple(said for said in (pair.fit.amiss, empty, unsure) if said)
 

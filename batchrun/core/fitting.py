@@ -122,9 +122,14 @@ def _disagree(first: Trial, other: Trial, cell: Cell) -> bool:
     """Tell whether another way, which reads as many cells, reads one differently; or reads one that the first cannot.
 
     Where one cell can only be 10/31/2026, nobody knows what the others mean, were there ever so many of 31/10/2026.
+    Dates as ISO writes them are not in doubt, whatever stands beside them.
     """
     one, two = first.reading_of(cell), other.reading_of(cell)
-    return two is not None and (one is None or (other.read == first.read and one != two))
+    if two is None:
+        return False
+    if one is None:
+        return bool(first.options) or "date_format" not in other.options
+    return other.read == first.read and one != two
 
 
 def _groups_zeros(trial: Trial) -> bool:
@@ -141,7 +146,7 @@ def _undecided(one: Trial, other: Trial, cell: Cell) -> Fit:
 
 
 def _as_said(options: Options) -> str:
-    return ", ".join(f"{name}: '{value}'" for name, value in options.items())
+    return ", ".join(f"{name}: '{value}'" for name, value in options.items() if name != "timezone")
 
 
 def _best_text(column: Column, leaf: Leaf, trials: Sequence[Trial]) -> Fit:
@@ -170,7 +175,7 @@ def _amiss(trial: Trial, of: Sequence[Any]) -> str:
     why = trial.fault_of(trial.refused[0]) or "the schema does not take it"
     if of:
         words = ", ".join(str(word) for word in of[:8])
-        why = f"not among the schema's words ({words}); say by a `map:` what is meant"
+        why = f"not among the words of the schema ({words}); say by a `map:` what is meant"
     return f"{shown}{more}: {why.rstrip('.')}"
 
 

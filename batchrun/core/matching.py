@@ -14,7 +14,7 @@ from batchrun.core.schema_leaves import Leaf
 
 # A column whose name is nearly the field's may hold some bad cells: `check` is there to tell them.
 _SURE_NAME = 0.85
-_MOST_CELLS = 0.8
+_MOST_CELLS = 0.6
 _TYPED = 0.02
 
 Side = Literal["column", "field"]

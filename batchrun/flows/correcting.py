@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from batchrun.core import correcting
 from batchrun.core.prepare import compile_preparer
@@ -23,6 +22,9 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_corrections import Origin
 from batchrun.io.journal_rows import RowRecord
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SHOWN = 20  # changed cells
 MOST_TOLD = 1_000  # problems

@@ -11,7 +11,6 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
@@ -20,7 +19,7 @@ from batchrun.errors import CouldNotStart
 from batchrun.io.marked_package import SheetPlace
 from batchrun.io.workbook_cells import TEXT, WRAPPED, CellEncoders
 from batchrun.io.workbook_style import SOURCE_HEADER, Styles, Widths, font, head, set_widths
-from batchrun.io.workbook_text import LONGEST, text_runs
+from batchrun.io.workbook_text import LONGEST
 from batchrun.model import Cell, SheetInfo, SourceRow, Unreadable, column_letters
 
 AS_TYPED = "@"  # what somebody types into such a cell stays as typed: 00124 does not become 124
@@ -30,6 +29,7 @@ _STYLES = "xl/styles.xml"
 _NO_ROWS = re.compile(rb"<sheetData\s*/>|<sheetData>.*?</sheetData>", re.DOTALL)
 _BAD_TITLE = re.compile(r"[\[\]:*?/\\\x00-\x1f]")
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _LONGEST_GAP, _LAST_ROW = 1000, 1_048_576
 _ROOM = 2 * LONGEST  # bytes in UTF-16
 _CHUNK, _ROWS_A_WRITE = 1 << 20, 500
@@ -195,15 +195,15 @@ def _held(cell: Cell) -> str:
 
 
 def exact_text(text: str, encode: Callable[[str], str]) -> str:
-    """Encode text so that it is read back sign by sign: control characters in Excel's own way, `_x000D_`."""
-    if _UNSAFE.search(text) is None:
+    """Encode text so that it is read back sign by sign: control characters in Excel's own way, as `_x000D_`.
+
+    Text that looks like that is written as `_x005F_x000D_`, which all readers undo.
+    """
+    if _UNSAFE.search(text) is None and _ESCAPE.search(text) is None:
         return encode(text)
-    pieces = [text_runs(piece) for piece in _UNSAFE.split(text)]
-    signs = [f"_x{ord(sign):04X}_" for sign in _UNSAFE.findall(text)]
-    runs = list(chain(pieces[0], *([sign + own[0], *own[1:]] for sign, own in zip(signs, pieces[1:], strict=True))))
-    xml = "".join(f'<r><t xml:space="preserve">{run.translate(_MARKUP)}</t></r>' for run in runs)
+    plain = _UNSAFE.sub(lambda found: f"_x{ord(found[0]):04X}_", _ESCAPE.sub("_x005F_", text)).translate(_MARKUP)
     start, _, end = encode("\n" if "\n" in text else "x").partition("<is>")
-    return f"{start}<is>{xml}</is>{end.rpartition('</is>')[2]}"
+    return f'{start}<is><t xml:space="preserve">{plain}</t></is>{end.rpartition("</is>")[2]}'
 
 
 def _dress(sheet: Any, fresh: Fresh, widths: Widths) -> None:

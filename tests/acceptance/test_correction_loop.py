@@ -18,7 +18,7 @@ import pytest
 from crashing_batchrun import CRASHED, CrashDesk, Crasher, a_crasher, at_a_crash_desk
 from finance_desk import HEADERS, JOB, SCHEMA, Outcome, in_the_background, invoices, killed, total, until, with_cell
 from independent_server import LIVE_KEY
-from ledger_server import ledger_of, workbook_agrees
+from ledger_server import LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
 from openpyxl import Workbook, load_workbook
 
 ROWS = invoices(12)
@@ -32,27 +32,45 @@ def crasher() -> Iterator[Crasher]:
         yield one
 
 
+@contextmanager
+def at_a_real_desk(folder: Path, **switches: Any) -> Iterator[LedgerDesk]:
+    """Give a desk at which every command is a process of its own."""
+    with at_a_ledger(folder, **switches) as desk:
+        yield desk
+
+
 def blocked(data: Any) -> str | None:
     """Say no to every third vendor as it stood in the sheet; a corrected one is taken."""
     number = int(data["invoiceNumber"])
     return "vendor is blocked" if number % 3 == 0 and "Ltd" not in data["vendor"] else None
 
 
+def refused_rows(desk: LedgerDesk, *run: str, name: str = "refused.csv", **more: Any) -> None:
+    """Run twelve rows, of which four (3, 6, 9 and 12) are refused, and report those."""
+    desk.sheet(ROWS)
+    desk.run(*run, **more).ended(1)
+    assert desk.states() == {"completed": 8, "refused": 4}
+    desk.json("report", "--only", "refused", "-o", name, batch="payouts-001").ended(0)
+
+
 @contextmanager
-def a_desk_with_refusals(
-    tmp_path: Path, crasher: Crasher, *run: str, name: str = "refused.csv", **more: Any
-) -> Iterator[CrashDesk]:
-    """Give a desk of twelve rows, of which four (3, 6, 9 and 12) were refused and are reported."""
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
-        desk.sheet(ROWS)
-        desk.run(*run, **more).ended(1)
-        assert desk.states() == {"completed": 8, "refused": 4}
-        desk.json("report", "--only", "refused", "-o", name, batch="payouts-001").ended(0)
+def a_desk_with_refusals(folder: Path, crasher: Crasher, *run: str, **more: Any) -> Iterator[CrashDesk]:
+    """Give a desk with four rows that were refused and reported, whose commands are quick."""
+    with at_a_crash_desk(folder, crasher, refuse=blocked) as desk:
+        refused_rows(desk, *run, **more)
+        yield desk
+
+
+@contextmanager
+def a_real_desk_with_refusals(folder: Path, name: str = "refused.csv") -> Iterator[LedgerDesk]:
+    """Give the same, with processes."""
+    with at_a_real_desk(folder, refuse=blocked) as desk:
+        refused_rows(desk, name=name)
         yield desk
 
 
 def corrected(
-    desk: CrashDesk,
+    desk: LedgerDesk,
     change: Callable[[Cells], Mapping[str, str] | None] = lambda row: {"Vendor": f"{row['Vendor']} Ltd"},
     *,
     name: str = "refused.csv",
@@ -72,12 +90,12 @@ def corrected(
     return path
 
 
-def life(desk: CrashDesk, number: int, batch: str = "payouts-001") -> Any:
+def life(desk: LedgerDesk, number: int, batch: str = "payouts-001") -> Any:
     """Give the document of one row's life."""
     return desk.command("show", batch, "--row", str(number), "--json").ended(0).document
 
 
-def everything(desk: CrashDesk) -> list[Any]:
+def everything(desk: LedgerDesk) -> list[Any]:
     """Give all that could have been written by a retry."""
     tables = ("rows", "events", "corrections", "file_pieces")
     return [desk.ask_journal(f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables] + [
@@ -86,7 +104,7 @@ def everything(desk: CrashDesk) -> list[Any]:
 
 
 @contextmanager
-def nothing_happens(desk: CrashDesk) -> Iterator[None]:
+def nothing_happens(desk: LedgerDesk) -> Iterator[None]:
     """Hold a block to sending nothing and writing nothing."""
     before, sent = everything(desk), len(desk.server.starts)
     yield
@@ -102,8 +120,8 @@ def message(outcome: Outcome) -> list[str]:
 # ------------------------------------------------------------------------------------------------ the loop
 
 
-def test_what_was_refused_is_corrected_in_a_csv_file_and_stays_one_batch(tmp_path: Path, crasher: Crasher) -> None:
-    with a_desk_with_refusals(tmp_path, crasher) as desk:
+def test_what_was_refused_is_corrected_in_a_csv_file_and_stays_one_batch(tmp_path: Path) -> None:
+    with a_real_desk_with_refusals(tmp_path) as desk:
 
         def change(row: Cells) -> Cells:
             if row["Invoice No"] == "00012":
@@ -172,14 +190,14 @@ def summary_of(path: Path) -> str:
     return words
 
 
-def made_by(desk: CrashDesk) -> str:
+def made_by(desk: LedgerDesk) -> str:
     """Give who ran the batch."""
     ((name,),) = desk.ask_journal("SELECT made_by FROM batches")
     return str(name)
 
 
-def test_what_was_refused_is_corrected_in_a_workbook(tmp_path: Path, crasher: Crasher) -> None:
-    with a_desk_with_refusals(tmp_path, crasher, name="refused.xlsx") as desk:
+def test_what_was_refused_is_corrected_in_a_workbook(tmp_path: Path) -> None:
+    with a_real_desk_with_refusals(tmp_path, name="refused.xlsx") as desk:
         book = load_workbook(desk.folder / "refused.xlsx")
         sheet = book.worksheets[0]
         places = {cell.value: cell.column for cell in sheet[1]}
@@ -247,7 +265,7 @@ def test_more_than_twenty_changes_are_counted(tmp_path: Path, crasher: Crasher) 
 # ------------------------------------------------------------------------------------------------ what is refused
 
 
-def faulty_file(desk: CrashDesk) -> Path:
+def faulty_file(desk: LedgerDesk) -> Path:
     """Write one file with a fault of each kind, and one good row."""
     path = corrected(desk)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -271,8 +289,8 @@ def faulty_file(desk: CrashDesk) -> Path:
     return path
 
 
-def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_path: Path, crasher: Crasher) -> None:
-    with a_desk_with_refusals(tmp_path, crasher) as desk:
+def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_path: Path) -> None:
+    with a_real_desk_with_refusals(tmp_path) as desk:
         faulty_file(desk)
         with nothing_happens(desk):
             refused = desk.json("retry", "--input", "refused.csv").ended(2)
@@ -288,8 +306,8 @@ def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_pat
         assert "--skip-invalid" in lines[-1]
 
 
-def test_skip_invalid_sends_the_rows_that_are_good(tmp_path: Path, crasher: Crasher) -> None:
-    with a_desk_with_refusals(tmp_path, crasher) as desk:
+def test_skip_invalid_sends_the_rows_that_are_good(tmp_path: Path) -> None:
+    with a_real_desk_with_refusals(tmp_path) as desk:
         faulty_file(desk)
         done = desk.json("retry", "--input", "refused.csv", "--skip-invalid").ended(1)
         assert desk.states() == {"completed": 9, "refused": 3}
@@ -352,33 +370,31 @@ def test_rows_in_doubt_and_rows_that_a_reviewer_rejected_are_kept_back(tmp_path:
         assert len(desk.server.accepted("00002")) == 1
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"", "is empty"),
-        (b"Invoice No,Vendor,Amount\n", "no column"),
-        (b"Invoice,Vendor,Amount,Due,Urgent\n00003,A,1,,\n", 'did you mean "Invoice"'),
-        (b"Invoice No,Vendor,Amount,Due,Urgent\n", "no rows below the header"),
-        ("Invoice No,Vendor,Amount,Due,Urgent\n00003,Söhne,1,,\n".encode("cp1252"), "CSV UTF-8"),
-        (None, "there is no file"),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(
-    tmp_path: Path, crasher: Crasher, content: bytes | None, said: str
-) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+UNREADABLE = {
+    "empty.csv": (b"", "is empty"),
+    "short.csv": (b"Invoice No,Vendor,Amount\n", "no column"),
+    "other.csv": (b"Invoice,Vendor,Amount,Due,Urgent\n00003,A,1,,\n", 'did you mean "Invoice"'),
+    "header.csv": (b"Invoice No,Vendor,Amount,Due,Urgent\n", "no rows below the header"),
+    "ansi.csv": ("Invoice No,Vendor,Amount,Due,Urgent\n00003,Söhne,1,,\n".encode("cp1252"), "CSV UTF-8"),
+    "absent.csv": (None, "there is no file"),
+    "-": (None, "--input: name a file"),
+}
+
+
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
-        if content is not None:
-            (desk.folder / "bad.csv").write_bytes(content)
-        with nothing_happens(desk):
-            refused = desk.json("retry", "--input", "bad.csv").ended(2)
-            assert said in refused.words
-            assert "--input: name a file" in desk.json("retry", "--input", "-").ended(2).words
+        for name, (content, said) in UNREADABLE.items():
+            if content is not None:
+                (desk.folder / name).write_bytes(content)
+            with nothing_happens(desk):
+                assert said in desk.json("retry", "--input", name).ended(2).words
+        assert "the batch keeps its own copy of the job" in desk.json("retry", "--input", "ansi.csv").words.lower()
 
 
-def test_the_original_sheet_can_be_corrected_too(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+def test_the_original_sheet_can_be_corrected_too(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.job(
             lambda text: text.replace("{file: payouts.csv}", "{file: payouts.csv, header_row: 3, encoding: cp1252}")
         )
@@ -422,8 +438,8 @@ def test_params_are_those_of_the_batch(tmp_path: Path, crasher: Crasher) -> None
         assert [start.json["data"]["currency"] for start in desk.server.starts] == ["EUR"] * 4
 
 
-def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.job(
             lambda text: (
                 text.replace("payouts.csv", "payouts.xlsx")
@@ -452,8 +468,8 @@ def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Pa
         assert "Due" not in done.words
 
 
-def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.job(lambda text: text.replace("  urgent: {column: Urgent, map: {Y: true, N: false}}\n", ""))
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
@@ -470,8 +486,8 @@ def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path, c
         assert cells["Urgent"] == ROWS[2]["Urgent"]
 
 
-def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.job(lambda text: text.replace("  urgent: {column: Urgent, map: {Y: true, N: false}}\n", ""))
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
@@ -482,8 +498,8 @@ def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path, crasher: Crasher) 
         assert life(desk, 4)["cells"]["Urgent"] == "very"
 
 
-def test_a_row_that_where_leaves_out_now_is_told(tmp_path: Path, crasher: Crasher) -> None:
-    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+def test_a_row_that_where_leaves_out_now_is_told(tmp_path: Path) -> None:
+    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
         desk.job(
             lambda text: text.replace("{file: payouts.csv}", '{file: payouts.csv, where: \'row["Urgent"] != "no"\'}')
         )
@@ -532,7 +548,7 @@ def test_on_live_a_correction_is_asked_about_with_count_and_sum(tmp_path: Path, 
 # ------------------------------------------------------------------------------------------------ crashes
 
 
-def whole(desk: CrashDesk) -> None:
+def whole(desk: LedgerDesk) -> None:
     """Hold the journal to the old rows or to the corrected ones, with all that belongs to them."""
     ((changed,),) = desk.ask_journal("SELECT count(*) FROM rows WHERE CAST(payload AS TEXT) LIKE '%Ltd%'")
     ((kept,),) = desk.ask_journal("SELECT count(*) FROM corrections")

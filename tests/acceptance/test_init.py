@@ -106,7 +106,7 @@ def test_a_draft_from_a_sample_and_its_schema_is_valid_or_says_what_is_missing(
 def test_a_draft_with_a_drafted_schema_passes_check(
     outcomes: dict[tuple[Path, bool], tuple[Outcome, Outcome, Path]], sheet: Path
 ) -> None:
-    made, checked, job = outcomes[sheet, False]
+    made, checked, _ = outcomes[sheet, False]
     document = made.ended(0).document
     schema = json.loads(Path(document["schema"]).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from finance_desk import until
-from review_desk import ReviewDesk, at_a_review_desk, ended, invoice, waiting
+from review_desk import ReviewDesk, at_a_review_desk, ended, invoice, typing_into, waiting
 from review_server import Kind, Scripted, review_server
 
 WORDS = (" Approve ", "APPROVE", "approve", "\tapprove", "aPPrOVe  ")
@@ -146,6 +148,40 @@ def test_a_network_that_is_gone_stops_it_and_the_same_command_finishes(desk: Rev
     desk.server.come_back()
     assert desk.review().ended(0).document["counts"] == {"completed": 40}
     desk.wrote_once_each(*keys)
+
+
+def test_a_copy_that_was_stopped_is_gone_on_with_by_the_very_words_that_are_told(desk: ReviewDesk) -> None:
+    desk.waits(6)
+    keys = [invoice(number) for number in range(1, 6)]
+    (desk.folder / "für Erika").mkdir()
+    copy = Path(shutil.copy(desk.workbook, desk.folder / "für Erika" / "Prüfung März.xlsx"))
+    with typing_into(copy) as typist:
+        typist.approve(*keys)
+    desk.server.go_down()
+    stopped = desk.review(path=copy).ended(3)
+    desk.server.come_back()
+    words = shlex.split(stopped.document["next"])
+    assert words == ["batchrun", "review", str(copy)], "that is another file than the one with the decisions"
+    done = desk.command(*words[1:], "--json").ended(4)
+    desk.wrote_once_each(*keys)
+    assert shlex.split(done.document["next"]) == words, "one row still waits, in this file"
+
+
+def test_a_run_that_nobody_decided_is_not_waited_for(desk: ReviewDesk) -> None:
+    desk.sheet(waiting(3, _3=Kind.STUCK))
+    desk.run("--wait", "1s").ended(4)
+    with desk.typing() as typist:
+        typist.approve(invoice(1))
+    process = desk.begun()
+    try:
+        until(desk.server.acted, bool)
+        stdout, stderr = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise AssertionError("it waits for a run that has nothing to do with the review") from None
+    assert process.returncode == 4, stdout + stderr
+    assert desk.results()[invoice(1)]["_status"] == "completed"
 
 
 def test_a_network_that_was_never_there_loses_nothing(desk: ReviewDesk) -> None:

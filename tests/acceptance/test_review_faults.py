@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -280,24 +279,3 @@ def test_without_a_key_nothing_is_sent(desk: ReviewDesk) -> None:
     desk.refused(key="")
     desk.review().ended(4)
     desk.wrote_once_each(BAD)
-
-
-def test_a_copy_in_a_sorted_order_with_rows_left_out_is_read_by_its_run_ids(desk: ReviewDesk) -> None:
-    copy = desk.folder / "sorted.xlsx"
-    shutil.copy(desk.workbook, copy)
-    with typing_into(copy) as typist:
-        _header, *rows = [[cell.value for cell in row] for row in typist.sheet.iter_rows()]
-        typist.sheet.delete_rows(2, len(rows))
-        kept = [row for row in reversed(rows) if row[0] != BAD]
-        for line, row in enumerate(kept, 2):
-            for column, value in enumerate(row, 1):
-                typist.sheet.cell(line, column).value = value
-        typist.reject(GOOD, reason="this one")
-    desk.review(path=copy).ended(1)
-    desk.wrote_once_each(GOOD)
-    assert {key: row["_status"] for key, row in desk.results(copy).items()} == {
-        BAD: "awaiting_review",
-        GOOD: "failed",
-        OTHER: "awaiting_review",
-        DONE: "completed",
-    }

@@ -134,6 +134,28 @@ def test_a_copy_under_another_name_in_another_folder_serves_as_well(desk: Review
     ]
 
 
+def test_a_copy_in_a_sorted_order_with_rows_left_out_is_read_by_its_run_ids(desk: ReviewDesk) -> None:
+    desk.waits(4)
+    copy = desk.folder / "sorted.xlsx"
+    shutil.copy(desk.workbook, copy)
+    with typing_into(copy) as typist:
+        _header, *rows = [[cell.value for cell in row] for row in typist.sheet.iter_rows()]
+        typist.sheet.delete_rows(2, len(rows))
+        kept = [row for row in reversed(rows) if row[0] != FIRST]
+        for line, row in enumerate(kept, 2):
+            for column, value in enumerate(row, 1):
+                typist.sheet.cell(line, column).value = value
+        typist.reject(SECOND, reason="this one")
+    desk.review(path=copy).ended(1)
+    desk.wrote_once_each(SECOND)
+    assert {key: row["_status"] for key, row in desk.results(copy).items()} == {
+        FIRST: "awaiting_review",
+        SECOND: "failed",
+        THIRD: "awaiting_review",
+        FOURTH: "awaiting_review",
+    }
+
+
 def test_a_workbook_that_changes_while_it_is_reviewed_is_not_overwritten(desk: ReviewDesk) -> None:
     desk.waits(3)
     with desk.typing() as typist:

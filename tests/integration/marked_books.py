@@ -70,13 +70,15 @@ ODD_SHEET = f"""<?xml version="1.0"?><x:worksheet xmlns:x="{MAIN}" xmlns:r="{OFF
 <x:sheetData><x:row><x:c t="inlineStr"><x:is><x:t>Key</x:t></x:is></x:c><x:c t="inlineStr"><x:is><x:t>Amount</x:t>\
 </x:is></x:c></x:row><x:row spans="1:2" s="1" customFormat="1"><x:c t="inlineStr"><x:is><x:t>K1 &gt; &#13;</x:t>\
 </x:is></x:c><!-- <row> --></x:row><x:row r="4"><x:c r="B4"><x:v>7</x:v></x:c><x:c r="E4" s="1"/></x:row><x:row r="7"/>\
-</x:sheetData><x:mergeCells count="1"><x:mergeCell ref="C4:D5"/></x:mergeCells><x:pageMargins left="1" right="1" top="1" bottom="1" \
+</x:sheetData><x:mergeCells count="1"><x:mergeCell ref="C4:D5"/></x:mergeCells>\
+<x:pageMargins left="1" right="1" top="1" bottom="1" \
 header="1" footer="1"/><x:extLst><x:ext uri="u"/></x:extLst></x:worksheet>"""
 ODD_STYLES = f"""<?xml version="1.0"?><x:styleSheet xmlns:x="{MAIN}"><x:fonts count="1"><x:font/></x:fonts>\
 <x:fills count="3"><x:fill><x:patternFill patternType="none"/></x:fill><x:fill><x:patternFill patternType="gray125"/>\
 </x:fill><x:fill><x:patternFill patternType="solid"><x:fgColor theme="4" tint="0.5"/></x:patternFill></x:fill>\
-</x:fills><x:borders count="1"><x:border/></x:borders><x:cellStyleXfs count="1"><x:xf/></x:cellStyleXfs><x:cellXfs count="2">\
-<x:xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/><x:xf numFmtId="49" fontId="0" fillId='2' borderId="0" \
+</x:fills><x:borders count="1"><x:border/></x:borders><x:cellStyleXfs count="1"><x:xf/></x:cellStyleXfs>\
+<x:cellXfs count="2"><x:xf numFmtId="0" fontId="0" fillId="0" borderId="0" xfId="0"/>\
+<x:xf numFmtId="49" fontId="0" fillId='2' borderId="0" \
 xfId="0" applyFill='1'><x:alignment wrapText="1"/></x:xf></x:cellXfs><x:cellStyles count="1">\
 <x:cellStyle name="Normal" xfId="0" builtinId="0"/></x:cellStyles></x:styleSheet>"""
 SHEET_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml"

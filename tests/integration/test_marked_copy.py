@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from marked_books import HEADER, LAST, MACRO_TYPE, ODD_SHEET, odd_book, parts, problem, rich_book
+from marked_books import HEADER, LAST, MACRO_TYPE, MAIN, ODD_SHEET, odd_book, parts, problem, rich_book
 from openpyxl import load_workbook
 from python_calamine import CalamineWorkbook
 
 from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.io import marked_package
+from batchrun.io.marked_comments import plan_comments
 from batchrun.io.marked_copy import Report, plan_report, write_report
 from batchrun.io.marked_styles import FILL, OVER_FILL
 from batchrun.io.source import SourceOptions, open_source
@@ -126,6 +128,7 @@ def test_a_second_report_takes_the_first_ones_marks_off(rich: Path, tmp_path: Pa
     assert len(re.findall(r"\bObjectType=", shapes)) == 3
 
 
+@pytest.mark.filterwarnings("ignore:Unknown extension")
 def test_an_odd_sheet_is_marked_where_it_has_no_cells_and_no_references(tmp_path: Path) -> None:
     path = odd_book(tmp_path / "odd.xlsx")
     report = marked(path, tmp_path / "F.xlsx", [(2, (1,)), (4, (0, 1))], double_read=False)
@@ -226,6 +229,19 @@ def test_very_many_cells_are_marked_without_a_comment_each(
     report = marked(rich, tmp_path / "F.xlsx", [(row, (1,)) for row in range(4, 9)], **RICH)
     assert report.notes == ("Only the first 2 marked cells have a comment; _problems tells every problem.",)
     assert len(fills(load_workbook(tmp_path / "F.xlsx")["Pay, outs"])) == 6  # with C6, which had one
+
+
+def test_the_first_entry_of_a_thread_keeps_its_text() -> None:
+    part = (
+        f'<comments xmlns="{MAIN}"><authors><author>tc={{1}}</author></authors><commentList><comment ref="B2" authorId='
+    )
+    part += '"0"><text><t>[Threaded comment]</t></text></comment></commentList></comments>'
+    plan = plan_comments(part.encode(), {(2, 1): "bad", (3, 1): "worse"})
+    sink = io.BytesIO()
+    plan.write(sink)
+    assert plan.places == [(3, 1)]
+    assert sink.getvalue().count(b"batchrun check: ") == 1
+    assert b"<t>[Threaded comment]</t></text>" in sink.getvalue()
 
 
 def test_text_from_outside_is_text(rich: Path, tmp_path: Path) -> None:

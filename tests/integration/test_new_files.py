@@ -1,4 +1,4 @@
-"""A new file is whole or not there, and nothing that has its name is ever replaced; a draft's two files come together."""
+"""A new file is whole or not there, and replaces nothing; a draft's two files come together."""
 
 from __future__ import annotations
 
@@ -84,11 +84,3 @@ def test_a_file_on_another_drive_is_named_in_full(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(flow.os.path, "relpath", elsewhere)
     assert flow._from(tmp_path / "j.yaml", tmp_path / "in.csv") == (tmp_path / "in.csv").as_posix()
-
-
-def test_a_draft_whose_targets_are_in_each_others_way_says_so(tmp_path: Path) -> None:
-    schema = tmp_path / "s.json"
-    schema.write_text('{"type": "object", "properties": {"no": {"type": "string"}}}', encoding="utf-8")
-    made = init(Wish(sheet(tmp_path), schema, tmp_path / "j.yaml"))
-    assert made.trying is not None
-    assert made.trying.valid == 2
