@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from batchrun.io.workbook_cells import BOOLEAN, DATE, DATE_TIME, TEXT, WRAPPED
-from batchrun.io.workbook_text import number_text, safe_text, text_runs
+from batchrun.io.workbook_text import escaped, number_text, safe_text
 from batchrun.model import Number, State, Unreadable
 
 if TYPE_CHECKING:
@@ -141,11 +141,7 @@ def at(sheet: Worksheet, row: int, column: int) -> Cell:
 
 def put_text(cell: Cell, text: str) -> Cell:
     """Write text as text into a cell: never a formula, an error or a date."""
-    from openpyxl.cell.rich_text import CellRichText
-
-    safe = safe_text(text)
-    runs = text_runs(safe)
-    cell.value = safe if len(runs) == 1 else CellRichText(*runs)
+    cell.value = escaped(safe_text(text))
     cell.data_type = "s"
     return cell
 

@@ -17,8 +17,8 @@ LONGEST = 32_767
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MARKUP = re.compile("[&<>]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Excel and calamine read `_x000D_` as a carriage return, openpyxl does not: no text run may hold the whole of it.
-_INSIDE_ESCAPE = re.compile("(?<=_x)(?=[0-9A-Fa-f]{4}_)")
+# Excel and calamine read `_x000D_` as a carriage return, also where it is split into runs; `_x005F_` is the underscore.
+_LOOKS_ESCAPED = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 _NEEDS_WORK = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff&<>]|_x[0-9A-Fa-f]{4}_|^ | $")
 
 
@@ -30,19 +30,16 @@ def safe_text(text: str) -> str:
     return _cut(_UNSAFE.sub(_visible, text.replace("\r\n", "\n")), len(text))
 
 
-def text_runs(text: str) -> list[str]:
-    """Split a safe text so that no part holds what a reader would take for an escape such as `_x000D_`."""
-    return _INSIDE_ESCAPE.split(text)
+def escaped(text: str) -> str:
+    """Write text that looks like an escape (`_x0041_`) so that Excel and our own readers give it back as it stands."""
+    return _LOOKS_ESCAPED.sub("_x005F_", text)
 
 
 def text_xml(text: str) -> str:
     """Give the content of an inline string element for any text."""
     if len(text) <= LONGEST // 2 and _NEEDS_WORK.search(text) is None:
         return f"<t>{text}</t>"
-    runs = text_runs(safe_text(text))
-    if len(runs) == 1:
-        return _run_xml(runs[0])
-    return "".join(f"<r>{_run_xml(run)}</r>" for run in runs)
+    return _run_xml(escaped(safe_text(text)))
 
 
 def number_text(number: Number) -> str:

@@ -250,5 +250,5 @@ def test_text_from_outside_is_text(rich: Path, tmp_path: Path) -> None:
         worse = problem(source.info, 6, 1, message="=2+2 ]]> \x00")
         write_report(plan_report(tmp_path / "F.xlsx", source), source, [bad, worse], (0,), None)
     sheet = load_workbook(tmp_path / "F.xlsx")["Pay, outs"]
-    assert (sheet["E5"].data_type, sheet["E5"].value) == ("s", '=1+1 <&> "\\x07 \\ud800_x0041_')
+    assert (sheet["E5"].data_type, sheet["E5"].value) == ("s", '=1+1 <&> "\\x07 \\ud800_x005F_x0041_')
     assert notes(sheet)["B6"] == "batchrun check: =2+2 ]]> \\x00"

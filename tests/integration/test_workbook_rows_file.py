@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from batchrun.errors import BadCommandLine
 from batchrun.io.rows_file import write_rows, write_rows_csv, write_rows_xlsx
+from batchrun.io.source import SourceOptions, open_source
 from batchrun.model import Number, ResultRow, State, Unreadable
 
 HEADER = ("Invoice", "Amount", "Centre", "Due", "At", "Rush", "Note")
@@ -71,3 +72,12 @@ def test_another_ending_is_refused_before_anything_is_written(tmp_path: Path) ->
     with pytest.raises(BadCommandLine, match=r"\.csv, \.xlsx or \.jsonl"):
         write_rows(tmp_path / "failed.ods", HEADER, ROWS)
     assert not list(tmp_path.iterdir())
+
+
+def test_text_that_looks_like_excels_escapes_is_read_again_as_it_stands(tmp_path: Path) -> None:
+    texts = ("_x0041_", "a_x000D__x000a_b", "_x005F_x0041_", "x_x00_")
+    write_rows_xlsx(
+        tmp_path / "f.xlsx", ("text",), [ResultRow(n, (text,), State.FAILED) for n, text in enumerate(texts)]
+    )
+    with open_source(SourceOptions(tmp_path / "f.xlsx")) as source:
+        assert tuple(row.cells[0] for row in source.rows()) == texts

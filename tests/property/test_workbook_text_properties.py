@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 
 from batchrun.io.rows_file import write_rows_xlsx
 from batchrun.io.workbook_cells import plain_number
-from batchrun.io.workbook_text import safe_text
+from batchrun.io.workbook_text import escaped, safe_text
 from batchrun.model import Cell, Number, ResultRow, State
 
 ANY_TEXT = st.text(st.characters(exclude_categories=())) | st.from_regex(r"_x[0-9A-Fa-f]{4}_", fullmatch=True)
@@ -34,7 +34,9 @@ def test_text_comes_back_as_its_safe_form_by_both_readers(tmp_path: Path, texts:
     path = written(tmp_path, list(texts))
 
     sheet = load_workbook(path).worksheets[0]
-    assert [sheet.cell(row, 1).value for row in range(2, len(texts) + 2)] == [safe_text(text) for text in texts]
+    assert [sheet.cell(row, 1).value for row in range(2, len(texts) + 2)] == [
+        escaped(safe_text(text)) for text in texts
+    ]
     assert {sheet.cell(row, 1).data_type for row in range(2, len(texts) + 2)} == {"s"}
     rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()
     assert [row[0] for row in rows[1:]] == [safe_text(text) for text in texts]

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from batchrun.io.workbook_text import LONGEST, compact_json, number_text, safe_text, text_runs, text_xml
+from batchrun.io.workbook_text import LONGEST, compact_json, escaped, number_text, safe_text, text_xml
 from batchrun.model import Number
 
 
@@ -51,15 +51,15 @@ def test_sixteen_thousand_emoji_fit_and_a_few_more_do_not() -> None:
     assert "[cut: 16,384 characters in all]" in safe_text("🧾" * 16_384)
 
 
-def test_no_run_holds_what_a_reader_takes_for_an_escape() -> None:
-    assert text_runs("a_x000D_x000a_b") == ["a_x", "000D_x", "000a_b"]
-    assert text_runs("plain_x00_") == ["plain_x00_"]
+def test_what_looks_like_an_escape_is_escaped_itself() -> None:
+    assert escaped("a_x000D_x000a_b") == "a_x005F_x000D_x005F_x000a_b"
+    assert escaped("plain_x00_") == "plain_x00_"
 
 
 def test_xml_is_escaped_and_spaces_are_kept() -> None:
     assert text_xml("a<b> & c") == "<t>a&lt;b&gt; &amp; c</t>"
     assert text_xml(" a") == '<t xml:space="preserve"> a</t>'
-    assert text_xml("_x000D_") == "<r><t>_x</t></r><r><t>000D_</t></r>"
+    assert text_xml("_x000D_") == "<t>_x005F_x000D_</t>"
     assert text_xml("plain") == "<t>plain</t>"
 
 
