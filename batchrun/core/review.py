@@ -33,6 +33,7 @@ class DecisionState(StrEnum):
     NOT_WAITING = "not_waiting"  # 404: the run waited for nobody
     REFUSED = "refused"  # 422 and the like: the review still waits
     UNSENT = "unsent"  # provably never arrived
+    UNCLEAR = "unclear"  # an answer was lost, and a later one says that it is not taken: it may have counted
 
 
 LIVE = frozenset({DecisionState.OPEN, DecisionState.ACCEPTED})
@@ -118,6 +119,9 @@ class Settled(NamedTuple):
     """A decision that the journal holds already: nothing is to be sent."""
 
 
+# Nothing of them counts, so the very same decision may be sent again, with the key that it has.
+_SENT_AGAIN = frozenset({DecisionState.UNSENT, DecisionState.REFUSED})
+
 Overrides = Callable[[Mapping[str, Cell]], tuple[Mapping[str, Any], list[Fault]]]
 
 
@@ -179,8 +183,8 @@ def weigh(decision: Decision, pause: int, standing: Standing) -> Due | Settled |
     if recorded is not None and recorded.state in LIVE:
         return _against(decision, recorded, resend=waits and pause == standing.pause)
     if waits and pause == standing.pause:
-        unsent = recorded is not None and recorded.state is DecisionState.UNSENT and decision.same_as(recorded.decision)
-        return Due(decision, recorded if unsent else None)
+        again = recorded is not None and recorded.state in _SENT_AGAIN and decision.same_as(recorded.decision)
+        return Due(decision, recorded if again else None)
     if recorded is not None and decision.same_as(recorded.decision):
         return Settled()
     if waits:
@@ -228,6 +232,7 @@ _WORDS: Mapping[DecisionState, str] = {
     DecisionState.NOT_WAITING: "{told}, but the run was not waiting: {detail}",
     DecisionState.REFUSED: "{told}, and the API refused it: {detail}",
     DecisionState.UNSENT: "{told}, and it did not arrive: {detail}",
+    DecisionState.UNCLEAR: "{told}, but its answer was lost, so it may have counted: {detail}",
 }
 
 

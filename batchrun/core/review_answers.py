@@ -31,6 +31,9 @@ _NO_WAY = {
 }
 
 
+_OF_A_DECISION = frozenset({"approved", "decision", "idempotencyKey", "runId"})
+
+
 class DecisionOutcome(StrEnum):
     """What became of a decision."""
 
@@ -72,9 +75,11 @@ def judge_decision(seen: Seen, now: datetime) -> DecisionVerdict:
 
 
 def _is_taken(seen: Seen) -> bool:
-    # For a repeated key the first decision may come back, in a form that is not documented: `success` may be missing.
+    # For a repeated key the first decision comes back, in a form that is not documented: so it may be that instead.
     body = leading_json.parse(seen.body) if seen.whole and seen.fault is None else None
-    return isinstance(body, dict) and body.get("success", True) is True and _among(200, 300)(seen)
+    if not isinstance(body, dict) or not _among(200, 300)(seen):
+        return False
+    return body.get("success") is True or ("success" not in body and not _OF_A_DECISION.isdisjoint(body))
 
 
 def _among(first: int, end: int) -> Callable[[Seen], bool]:

@@ -98,6 +98,7 @@ class Decider:
         self._over = asyncio.Event()
         self.stopped: Stop | None = None
         self.told: list[Told] = []
+        self.taken = 0
 
     async def run(self, sendings: Sequence[Sending]) -> Stop | None:
         """Send all; give why it stopped early. What was begun and not answered keeps its key for the next time."""
@@ -182,10 +183,13 @@ class Decider:
         self._failures = 0
         self._gate.pace.speed_up()
         lost_one = sending.decision_id in self._may_have_arrived
+        if lost_one and state in (DecisionState.REFUSED, DecisionState.NOT_WAITING):
+            state = DecisionState.UNCLEAR  # what is said now proves nothing of the first time
         reading = None if _goes_on(sending, state) else await self._reading(sending, state, runner)
         detail = verdict.message
-        if state in (DecisionState.CONFLICT, DecisionState.NOT_WAITING):
-            detail = _found(reading) + (_PERHAPS_OURS if lost_one else "")
+        if state in (DecisionState.CONFLICT, DecisionState.NOT_WAITING, DecisionState.UNCLEAR):
+            detail = _found(reading) + (_PERHAPS_OURS if lost_one and state is DecisionState.CONFLICT else "")
+        self.taken += state is DecisionState.ACCEPTED
         self._unanswered.pop(sending.decision_id, None)
         after = await self._journal.answered(sending, Taken(state, seen.status, verdict.line, detail, reading))
         self._watch.stepped(sending.position, State.AWAITING_REVIEW, after)
@@ -220,7 +224,8 @@ def _found(reading: Reading | None) -> str:
 
 _PERHAPS_OURS = "; an answer was lost before, so it may have been this very decision"
 _WORDS = {
-    DecisionState.CONFLICT: "{told}: not taken, because somebody had decided before; {detail}",
-    DecisionState.NOT_WAITING: "{told}: not taken, because the run does not wait for a review; {detail}",
-    DecisionState.REFUSED: "{told}: the API refused the decision, so the review still waits: {detail}",
+    DecisionState.CONFLICT: "the decision ({told}) was not taken, because somebody had decided before; {detail}",
+    DecisionState.NOT_WAITING: "the decision ({told}) was not taken, because the run waits for no review; {detail}",
+    DecisionState.REFUSED: "the API refused the decision ({told}), so the review still waits: {detail}",
+    DecisionState.UNCLEAR: "the answer to the decision ({told}) was lost, so it may have counted or not; {detail}",
 }

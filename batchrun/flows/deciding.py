@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from math import inf
@@ -82,7 +82,7 @@ def _steps(sending: Sending, taken: Taken, now: datetime) -> list[Step]:
     )
     if reading.event is Event.AWAITING_REVIEW:
         # Somebody's decision was taken and the run waits again, for another review; of a rejection it is only late.
-        return [goes_on, found] if taken.state is DecisionState.CONFLICT else []
+        return [goes_on, found] if taken.state in (DecisionState.CONFLICT, DecisionState.UNCLEAR) else []
     return [found]
 
 
@@ -111,6 +111,7 @@ class Deciding:
         self._clock = SystemClock()
         self._interrupted = False
         self.told: list[Told] = []
+        self.taken = 0
 
     async def send(self, sendings: Sequence[Sending]) -> Stop | None:
         """Send decisions; give why that stopped early."""
@@ -122,15 +123,15 @@ class Deciding:
                 async with self._doors(count) as doors:
                     decider = Decider(keeper, doors, Gate(per_second, self._clock), self._clock, watch)
                     await self._interruptibly(decider.run(sendings), lambda: decider.stop(_interruption()))
-            self.told = decider.told
+            self.told, self.taken = decider.told, decider.taken
             return decider.stopped
         finally:
             keeper.close()
 
-    async def follow(self) -> Stop | None:
-        """Follow what is open to its end, or to the next review; give why that stopped early."""
+    async def follow(self, positions: Collection[int]) -> Stop | None:
+        """Follow the runs of some rows to their end, or to the next review; give why that stopped early."""
         writer = JournalWriter(self._journal, self._batch)
-        journal = EngineJournal(writer)
+        journal = EngineJournal(writer, only=positions)
         per_second = min(max(parse_rate(self._batch.settings["rate"]), FEWEST_READINGS), MOST_READINGS)
         try:
             runs = await journal.open_runs()

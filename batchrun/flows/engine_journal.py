@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from batchrun.core.answers import Verdict
@@ -20,9 +20,12 @@ FOLLOWED = (State.PENDING, State.RUNNING)
 class EngineJournal:
     """SenderJournal and FollowerJournal over one writer."""
 
-    def __init__(self, writer: JournalWriter, followed: Sequence[State] = FOLLOWED) -> None:
+    def __init__(
+        self, writer: JournalWriter, followed: Sequence[State] = FOLLOWED, *, only: Collection[int] | None = None
+    ) -> None:
         self._writer = writer
         self._followed = followed
+        self._only = only
 
     @property
     def on_full(self) -> Callable[[Stopped], None] | None:
@@ -54,8 +57,9 @@ class EngineJournal:
         return _recorded(await self._writer.record(position, verdict, status, at))
 
     async def open_runs(self) -> list[OpenRun]:
-        """Give the runs that have not ended, the oldest first."""
-        return [OpenRun(*run) for run in await self._writer.open_runs(self._followed)]
+        """Give the runs that have not ended, the oldest first; of some rows only, where it was made for them."""
+        runs = [OpenRun(*run) for run in await self._writer.open_runs(self._followed)]
+        return runs if self._only is None else [run for run in runs if run.position in self._only]
 
     async def follow(
         self, position: int, event: Event, output: object, error: str | None, finished_at: datetime | None, at: datetime

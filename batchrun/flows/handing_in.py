@@ -38,6 +38,7 @@ class Plan:
     due: list[Planned] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     settled: int = 0
+    going_on: set[int] = field(default_factory=set)  # positions of rows that were decided before and run on
 
     def told(self) -> list[str]:
         """Give the faults as they are told: the first ones, and how many there are."""
@@ -52,7 +53,9 @@ def plan_of(journal: Journal, batch: Batch, copy: WorkbookCopy) -> Plan:
     planned: dict[int, Planned] = {}
     for typed in reader.typed:
         found, faults = reader.weigh(typed)
-        plan.settled += isinstance(found, Settled)
+        if isinstance(found, Settled):
+            plan.settled += 1
+            plan.going_on |= reader.runs_on(typed)
         if isinstance(found, Planned):
             first = planned.setdefault(found.standing.position, found)
             if not first.decision.same_as(found.decision):
@@ -101,6 +104,12 @@ class _Reader:
         """Say that two rows of one group are decided differently: they are one run."""
         place = self._copy.address(typed.sheet, typed.line, DECISION)
         return f"{place}: row {first.standing.number} is of the same run, and is decided otherwise; decide both alike"
+
+    def runs_on(self, typed: TypedRow) -> set[int]:
+        """Give the position of a row whose run goes on."""
+        standing = self._standings.get(typed.number or 0)
+        is_open = standing is not None and standing.state in (State.PENDING, State.RUNNING)
+        return {standing.position} if standing is not None and is_open else set()
 
     def _has_overrides(self, typed: TypedRow) -> bool:
         return any(name.startswith(review.OVERRIDE) for name in typed.cells)

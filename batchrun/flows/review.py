@@ -27,7 +27,6 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_decisions import Made
 from batchrun.io.workbook_reading import WorkbookCopy, open_copy
-from batchrun.model import State
 
 SHOWN = 20
 
@@ -64,7 +63,7 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
             return _outcome(journal, batch, None, path)
         if not plan.due:
             teller.say(_nothing_due(plan))
-        goes_on = plan.due or (plan.settled and _any_open(journal, batch))
+        goes_on = plan.due or plan.going_on
         stop = _carry_out(journal, batch, copy, path, plan, teller, choice) if goes_on else None
         handed_in = copy.sha256
     written = reporting.write(journal, batch.name, teller, path, handed_in=handed_in)
@@ -90,12 +89,6 @@ def _batch_of(journal: Journal, copy: WorkbookCopy) -> Batch:
         named = f'names the batch "{copy.batch}"' if copy.batch else "names no batch on its Summary sheet"
         raise NotFound(f"{copy.name} {named}, which the journal {journal.path} does not know; nothing was sent")
     return batch
-
-
-def _any_open(journal: Journal, batch: Batch) -> bool:
-    with journal.reading() as connection:
-        counts = journal_batches.counts(connection, [batch.id])[batch.id]
-    return State.PENDING in counts or State.RUNNING in counts
 
 
 def _refuse_or_tell(plan: Plan, teller: Teller, choice: ReviewChoice) -> None:
@@ -191,12 +184,13 @@ def _carry_out(
         deciding = Deciding(journal, batch, doors, route, teller, choice.following)
         stop = _send(journal, batch, copy, plan, deciding, teller)
         for told in deciding.told:
-            teller.warn(f"row {_number(plan, told.position)} was {told.message}")
+            teller.warn(f"row {_number(plan, told.position)}: {told.message}")
         if stop is not None:
             again = f"batchrun review {system.shell_word(str(path))}"
             teller.warn(f"stopped, because {stop.message}; go on with: {again}")
             return stop
-        return run_loop(deciding.follow()) if choice.following.follow else None
+        positions = plan.going_on | {one.standing.position for one in plan.due}
+        return run_loop(deciding.follow(positions)) if choice.following.follow else None
 
 
 def _send(
@@ -211,7 +205,8 @@ def _send(
         sendings = _recorded(journal, batch, copy, plan)
         stop = run_loop(deciding.send(sendings)) if sendings else None
     if stop is None:
-        teller.say(f"{counted(len(sendings), 'decision')} sent.")
+        of_all = "" if deciding.taken == len(sendings) else f" of {len(sendings):,}"
+        teller.say(f"{counted(deciding.taken, 'decision')}{of_all} sent and taken.")
     return stop
 
 

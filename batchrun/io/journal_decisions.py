@@ -112,7 +112,7 @@ def record(
 ) -> list[int]:
     """Record decisions, each with a new UUID v4; give the positions for which somebody was quicker.
 
-    `again` names decisions that never arrived and are begun once more, with the keys that they have.
+    `again` names decisions that never arrived, or were refused, and are begun once more, with the keys that they have.
     """
     for decision_id in again:
         _begin_again(connection, decision_id)
@@ -142,7 +142,7 @@ def record(
 
 
 def _begin_again(connection: Connection, decision_id: int) -> None:
-    """Open a decision that never arrived, unless its pause has another one that counts by now."""
+    """Open a decision of which nothing counts, unless its pause has another one that counts by now."""
     other = decisions.alias("other")
     same_pause = (
         (other.c.batch_id == decisions.c.batch_id)
@@ -151,8 +151,10 @@ def _begin_again(connection: Connection, decision_id: int) -> None:
         & (other.c.pause == decisions.c.pause)
     )
     counts = select(other.c.id).where(same_pause, other.c.state.in_(_COUNTS)).exists()
-    unsent = decisions.c.id == decision_id, decisions.c.state == DecisionState.UNSENT.value
-    connection.execute(update(decisions).where(*unsent, ~counts).values(state=DecisionState.OPEN.value))
+    void = decisions.c.state.in_([DecisionState.UNSENT.value, DecisionState.REFUSED.value])
+    connection.execute(
+        update(decisions).where(decisions.c.id == decision_id, void, ~counts).values(state=DecisionState.OPEN.value)
+    )
 
 
 def _taken(connection: Connection, batch: Batch) -> set[tuple[int, str, int]]:

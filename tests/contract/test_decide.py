@@ -208,18 +208,27 @@ def test_a_run_that_cannot_be_read_keeps_nobody_waiting() -> None:
     ("answer", "state", "told"),
     [
         (said(409), DecisionState.CONFLICT, "somebody had decided before; the run is failed (too much)"),
-        (said(404), DecisionState.NOT_WAITING, "the run does not wait for a review; the run is failed (too much)"),
+        (said(404), DecisionState.NOT_WAITING, "the run waits for no review; the run is failed (too much)"),
     ],
 )
 def test_where_somebody_was_quicker_the_run_is_read_and_told(answer: Seen, state: DecisionState, told: str) -> None:
     session = decide(lambda *_: answer, sendings(1), runs=lambda run, _: failed(run))
     assert session.journal.states() == {0: state}
-    assert session.told == [f"row 0: not taken, because {told}"]
+    assert session.told == [f"the decision (row 0) was not taken, because {told}"]
 
 
 def test_it_may_have_been_our_own_where_an_answer_was_lost() -> None:
     session = decide(lambda _, times: LOST if times == 1 else said(409), sendings(1), runs=lambda *_: unreached())
     assert "it may have been this very decision" in session.told[0] and "could not be read" in session.told[0]
+
+
+@pytest.mark.parametrize("code", [400, 404, 413, 422])
+def test_what_is_said_after_a_lost_answer_proves_nothing_of_the_first_time(code: int) -> None:
+    session = decide(lambda _, times: LOST if times == 1 else said(code), sendings(1))
+    assert session.journal.states() == {0: DecisionState.UNCLEAR}
+    assert "so it may have counted or not; the run is failed" in session.told[0]
+    begun = decide(lambda *_: said(code), sendings(1, begun=True))
+    assert begun.journal.states() == {0: DecisionState.UNCLEAR}
 
 
 def test_a_refused_decision_is_told_and_the_others_go_on() -> None:

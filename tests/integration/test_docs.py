@@ -116,7 +116,7 @@ def standing(state: State, pause: int = 1, decided: DecisionState | None = None)
 
 
 def test_the_page_on_reviews_explains_all_that_becomes_of_a_decision() -> None:
-    gone_on = (DecisionState.ACCEPTED, DecisionState.CONFLICT, DecisionState.NOT_WAITING)
+    gone_on = (DecisionState.ACCEPTED, DecisionState.CONFLICT, DecisionState.NOT_WAITING, DecisionState.UNCLEAR)
     said = [review.status(standing(State.AWAITING_REVIEW)), review.status(standing(State.AWAITING_REVIEW, 2))]
     for decided in DecisionState:
         state = State.COMPLETED if decided in gone_on else State.AWAITING_REVIEW

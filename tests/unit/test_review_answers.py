@@ -36,7 +36,6 @@ def meaning(seen: Seen) -> tuple[DecisionOutcome, bool]:
     [
         (200, b'{"success": true}'),
         (200, b' {"success": true, "more": 1}\n'),
-        (200, b"{}"),
         (200, b'{"id": "decision_1", "approved": true}'),
         (201, b'{"success": true}'),
         (202, b'{"success": true}'),
@@ -55,6 +54,8 @@ def test_a_whole_2xx_that_does_not_deny_it_is_an_acceptance(status: int, body: b
         (b'{"success": "false"}', JSON),
         (b'{"success": 1}', JSON),
         (b'{"success": tr', JSON),
+        (b"{}", JSON),
+        (b'{"ok": true}', JSON),
         (b"[]", JSON),
         (b"true", JSON),
         (b"", JSON),
