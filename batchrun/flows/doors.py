@@ -20,6 +20,7 @@ from batchrun.io.runner_api import RunnerApi
 from batchrun.io.simulator_process import simulator
 
 SYNC_MARGIN = 30.0
+REVIEW_SECONDS = 15.0  # a decision can be sent again at any time, so nobody waits long for its answer
 DEFAULT_EXECUTION = 60.0
 
 
@@ -54,9 +55,9 @@ class Doors:
         """Give the route to the Human Review endpoint, beside the one to the Runner API that was opened."""
         assert self.reviewing is not None  # noqa: S101  # `doors_for` was asked for it
         if batch.simulated:
-            return Route(runner_route.origin, self.reviewing.key, None, None)
+            return Route(runner_route.origin, self.reviewing.key, None, None, REVIEW_SECONDS)
         tls = exchange.tls_context() if batch.review_url.startswith("https") else None
-        return Route(batch.review_url, self.reviewing.key, tls, self.reviewing.proxy)
+        return Route(batch.review_url, self.reviewing.key, tls, self.reviewing.proxy, REVIEW_SECONDS)
 
 
 def doors_for(batch: Draft, spec: Path) -> Doors:

@@ -226,17 +226,6 @@ def test_a_redirect_is_never_followed(desk: ReviewDesk) -> None:
     desk.wrote_once_each(*keys)
 
 
-@pytest.mark.slow
-def test_an_answer_that_never_comes_is_not_waited_for_for_ever(desk: ReviewDesk) -> None:
-    keys = desk.approved(3)
-    desk.server.switches.hold = lambda key, acted: None if desk.server.held else "after"
-    process = desk.begun()
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
-    desk.wrote_once_each(*keys)
-    assert len(desk.server.arrivals) == 4
-
-
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 451])
 def test_a_decision_that_may_have_acted_never_decides_the_second_review(desk: ReviewDesk, status: int) -> None:
     desk.waits(waiting(2, _1=Kind.TWICE))

@@ -167,7 +167,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
             name, *words = command.split()
             assert name == "batchrun"
             assert desk.batchrun(*words) == lines
-        assert "4 decisions sent." in desk.batchrun("review", "refunds.xlsx", "--skip-invalid")
+        assert "4 decisions sent and taken." in desk.batchrun("review", "refunds.xlsx", "--skip-invalid")
     return desk
 
 
