@@ -248,6 +248,35 @@ class Results(Part):
     totals: Columns = Field((), description="Columns whose sums are control totals.")
 
 
+def _amount(text: str) -> str:
+    try:
+        Decimal(text)
+    except ArithmeticError:
+        raise ValueError(f'"{text}" is no amount; write it as 48210.55') from None
+    return text
+
+
+AmountText = Annotated[
+    str, BeforeValidator(_as_text, json_schema_input_type=str | int | float), AfterValidator(_amount)
+]
+Amounts = dict[Column, AmountText]
+
+
+class Expect(Part):
+    """What must hold before anything is sent."""
+
+    rows: Annotated[int, Field(ge=0)] | None = Field(None, description="How many rows there are, after filters.")
+    totals: Amounts = Field(default_factory=dict, description="Control totals: the column, and its sum.")
+
+
+class Limits(Part):
+    """Caps that nothing on live may go beyond."""
+
+    rows: Annotated[int, Field(ge=0)] | None = Field(None, description="The most rows that are sent.")
+    total: Amounts = Field(default_factory=dict, description="The most that a control total may be.")
+    each: Amounts = Field(default_factory=dict, description="The most that one row's amount may be.")
+
+
 class Review(Part):
     """How reviews are decided."""
 
@@ -280,6 +309,8 @@ class JobSpec(Part):
     )
     results: Results = Field(default_factory=Results)
     review: Review = Field(default_factory=Review)
+    expect: Expect = Field(default_factory=Expect)
+    limits: Limits = Field(default_factory=Limits)
     simulate: dict[str, Any] = Field(default_factory=dict, description="The simulator's knobs for this job.")
 
     @field_validator("key")

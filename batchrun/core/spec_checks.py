@@ -159,6 +159,19 @@ def _columns_named(spec: JobSpec) -> Iterator[tuple[Place, str]]:
             yield from ((place, name) for name in expression.columns)
 
 
+def total_faults(spec: JobSpec) -> Iterator[SpecFault]:
+    """Check that whatever is said of an amount is said of a control total."""
+    for place, names in (
+        (("expect", "totals"), spec.expect.totals),
+        (("limits", "total"), spec.limits.total),
+        (("limits", "each"), spec.limits.each),
+    ):
+        for name in names:
+            if name not in spec.results.totals:
+                told = did_you_mean(name, spec.results.totals) or "; add it to results.totals"
+                yield SpecFault((*place, name), f'"{cells.cut(name)}" is no control total{told}')
+
+
 def columns_needed(spec: JobSpec) -> tuple[str, ...]:
     """Give the names of all columns that the spec uses."""
     return tuple(dict.fromkeys(name for _, name in _columns_named(spec)))

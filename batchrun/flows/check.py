@@ -12,7 +12,7 @@ from batchrun.core.naming import world_name
 from batchrun.core.prepare import Prepared
 from batchrun.core.totals import Totals, as_json
 from batchrun.errors import COMPLETED, NEEDS_ATTENTION
-from batchrun.flows import preparing
+from batchrun.flows import expectations, preparing
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
@@ -108,7 +108,8 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     report.totals, report.problems = tally.totals.controls(), tally.problems
     report.notes = preparing.notes_of(through)
     report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
-    preparing.check_expectations(through, tally.totals)
+    expectations.check_expectations(through, tally.totals)
+    expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
     return report
 
 

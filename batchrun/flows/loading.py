@@ -83,6 +83,7 @@ def _own_faults(spec: JobSpec, params: Mapping[str, str]) -> Iterator[SpecFault]
     yield from spec_checks.param_faults(spec)
     yield from spec_checks.target_faults(spec)
     yield from spec_checks.expression_faults(spec)
+    yield from spec_checks.total_faults(spec)
 
 
 def _raise_what_was_found(file: SpecFile, faults: Sequence[SpecFault], errors: Sequence[Exception]) -> None:

@@ -1,20 +1,20 @@
-"""Goes through a job's rows once: selected, prepared, counted, and held against what was expected."""
+"""Goes through a job's rows once: selected, prepared, and counted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import islice
 
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
-from batchrun.core.totals import Totals, counted, grouped
-from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
+from batchrun.core.totals import counted
+from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
-from batchrun.model import ControlTotal, Problem
+from batchrun.model import Problem
 
 EVERY = 5_000
 
@@ -28,10 +28,18 @@ class Pass:
     left_out: int = 0
     keys: KeyIndex = field(default_factory=KeyIndex)
     repeats: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    largest: dict[str, tuple[Decimal, int]] = field(default_factory=dict)  # by column: the amount, and whose it is
 
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
+    rows = _rows(through, counting)
+    if not through.job.spec.limits.each:
+        return rows
+    return (one for one in rows if _noted(through, one))
+
+
+def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     if through.job.preparer.group_columns:
         yield from _grouped_rows(through, counting)
         return
@@ -43,6 +51,15 @@ def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
             counting(through.rows)
         yield one
     through.repeats = through.keys.repeats()
+
+
+def _noted(through: Pass, one: Prepared) -> bool:
+    """Remember the largest amount of each column, for the job's limits; a faulty row is not sent anyhow."""
+    for column, amount in zip(through.job.spec.results.totals, one.amounts, strict=True):
+        known = through.largest.get(column)
+        if amount is not None and not one.is_invalid and (known is None or amount > known[0]):
+            through.largest[column] = (amount, one.row.number)
+    return True
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
@@ -109,37 +126,3 @@ def notes_of(through: Pass) -> list[str]:
     if drafting.is_unfinished(through.job.spec):
         notes.append(f"procedure.id is still {drafting.PROCEDURE_ID}: write the procedure's id there before you run.")
     return notes
-
-
-def check_expectations(through: Pass, totals: Totals) -> None:
-    """Hold rows and control totals against what was expected; raise ExpectationFailed with both figures."""
-    choice = through.job.choice
-    if choice.expect_rows is not None and choice.expect_rows != through.rows:
-        raise ExpectationFailed(
-            f"{choice.expect_rows:,} rows were expected (--expect-rows), and the sheet has {through.rows:,}; "
-            "nothing was sent"
-        )
-    found = {control.column: control for control in totals.controls()}
-    for column, text in choice.expect_totals.items():
-        _check_total(column, text, found.get(column))
-
-
-def _check_total(column: str, text: str, control: ControlTotal | None) -> None:
-    try:
-        expected = Decimal(text)
-    except InvalidOperation:
-        raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {column}=48210.55') from None
-    if control is None:
-        raise BadCommandLine(f'--expect-total: "{column}" is no control total; add it to results.totals in the job')
-    if control.unreadable:
-        raise ExpectationFailed(
-            f"{counted(control.unreadable, 'amount')} of {column} cannot be read, so the total cannot be compared "
-            f"with {text}; nothing was sent"
-        )
-    if expected != control.input:
-        decimals = max(control.decimals, -int(expected.as_tuple().exponent))
-        raise ExpectationFailed(
-            f"the total of {column} was expected to be {grouped(expected, decimals)}, "
-            f"and the sheet's is {grouped(control.input, decimals)}: "
-            f"a difference of {grouped(control.input - expected, decimals)}; nothing was sent"
-        )

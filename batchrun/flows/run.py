@@ -12,7 +12,7 @@ from batchrun.core.lifecycle import UNSENT
 from batchrun.core.spec_faults import SpecFault
 from batchrun.core.totals import Totals, counted, grouped, unreadable
 from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined
-from batchrun.flows import preparing, staging
+from batchrun.flows import expectations, preparing, staging
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
@@ -97,9 +97,10 @@ def _sealed(journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, *, y
             if not draft.settings["allow_duplicates"]:
                 journal_rows.mark_duplicates(connection, batch_id, draft.environment)
         totals = _totals(journal, batch_id, draft)
-        preparing.check_expectations(through, totals)
+        expectations.check_expectations(through, totals)
         with journal.reading() as connection:
             counts = journal_batches.counts(connection, [batch_id])[batch_id]
+        expectations.check_limits(through, counts, totals)
         notes = [*preparing.notes_of(through), *unreadable(totals.controls())]
         _tell(journal, batch_id, draft, counts, totals, teller)
         for note in notes:

@@ -29,7 +29,7 @@ from batchrun.model import ResultRow, State, column_letters
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
-_WIDEST = {"_next": 76, "_error": 60, "_review_data": 60}
+_WIDEST = {"_next": 76, "_error": 60, "_review_data": 60, "_decision_status": 76}
 _ROOM = {"_decision": 14.0, "_rejection_reason": 30.0, "_reviewer": 20.0}  # blank at first; an answer must fit
 _PAGE = 133.0  # characters across A4 landscape at 100 %
 

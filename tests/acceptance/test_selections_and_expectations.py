@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from finance_desk import Desk, at_a_desk, invoices, total, with_cell
+from independent_server import LIVE_KEY
 
 ROWS = invoices(20)
 CENT = Decimal("0.01")
@@ -117,3 +119,60 @@ def test_an_edit_of_the_sheet_after_the_start_changes_nothing(tmp_path: Path) ->
         desk.command("resume", "last", "--json").ended(0)
         amounts = {start.json["data"]["amount"] for start in desk.server.starts}
         assert amounts == {Decimal(row["Amount"]) for row in invoices(5)}
+
+
+def expecting(lines: str) -> Callable[[str], str]:
+    return lambda text: text + lines
+
+
+def test_the_job_itself_says_what_it_expects(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(ROWS)
+        desk.job(expecting(f"expect: {{rows: 20, totals: {{Amount: {total(ROWS) + CENT}}}}}\n"))
+        short = desk.run().ended(2)
+        assert f"{total(ROWS) + CENT:,}" in short.words and f"{total(ROWS):,}" in short.words
+        assert "-0.01" in short.words
+        nothing_left(desk)
+        desk.job(expecting("expect: {rows: 21}\n"))
+        assert "21 rows were expected (expect in the job), and the sheet has 20" in desk.run().ended(2).words
+        assert (
+            desk.command("check", "payouts.yaml", "--json").ended(2).document["error"]["code"] == "expectation-failed"
+        )
+        nothing_left(desk)
+        desk.job(expecting(f"expect: {{rows: 20, totals: {{Amount: {total(ROWS)}}}}}\n"))
+        desk.run().ended(0)
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ("rows: 19", "20 rows would be sent, and the job allows 19 on live"),
+        ("total: {Amount: 10}", "the total of Amount is"),
+        ("each: {Amount: '0.01'}", "payouts.csv!"),
+    ],
+)
+def test_a_jobs_limits_hold_on_live(tmp_path: Path, limits: str, told: str) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(ROWS)
+        desk.job(expecting(f"limits: {{{limits}}}\n"))
+        stopped = desk.run("-e", "live", "--yes", key=LIVE_KEY).ended(2)
+        assert told in stopped.words and stopped.document["error"]["code"] == "limit"
+        nothing_left(desk)
+        desk.run().ended(0)
+
+
+def test_what_is_within_the_limits_goes_out(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(ROWS)
+        desk.job(
+            expecting(f"limits: {{rows: 20, total: {{Amount: {total(ROWS)}}}, each: {{Amount: {total(ROWS)}}}}}\n")
+        )
+        desk.run("-e", "live", "--yes", key=LIVE_KEY).ended(0)
+
+
+def test_limits_of_what_is_no_control_total_are_faults_of_the_job(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(ROWS)
+        desk.job(expecting("limits: {each: {Amout: 5}}\nexpect: {totals: {Vendor: x}}\n"))
+        told = desk.run().ended(2).words
+        assert '"Amout" is no control total; did you mean "Amount"?' in told and '"x" is no amount' in told
