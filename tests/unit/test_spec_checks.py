@@ -217,5 +217,7 @@ def test_amounts_are_expected_and_limited_of_control_totals_only() -> None:
     bad = spec_of({"a": "A"}, results={"totals": ["Amount"]}, limits={"total": {"Amout": "1"}, "each": {"Sum": "2"}})
     assert [(fault.place, fault.message) for fault in total_faults(bad)] == [
         (("limits", "total", "Amout"), '"Amout" is no control total; did you mean "Amount"?'),
-        (("limits", "each", "Sum"), '"Sum" is no control total; add it to results.totals'),
+        (("limits", "each", "Sum"), '"Sum" is no control total; known are "Amount"'),
     ]
+    (none,) = total_faults(spec_of({"a": "A"}, expect={"totals": {"Amount": 1}}))
+    assert none.message == '"Amount" is no control total; add it to results.totals'
