@@ -43,6 +43,11 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
+class DressedNumber(Number):
+    """A number that its format shows with more than its digits, as `"INV-"0000` does: it is no text without them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A cell that cannot be read without guessing; `code` is stable, `message` says what to do."""
 

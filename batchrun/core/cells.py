@@ -12,7 +12,7 @@ from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from batchrun.model import Cell, Number, Unreadable
+from batchrun.model import Cell, DressedNumber, Number, Unreadable
 
 VALUE_LENGTH = 80
 MOST_DIGITS = 15
@@ -135,6 +135,12 @@ def _text_of_number(cell: Number) -> Any:
     if cell.value != cell.value.to_integral_value():
         return Fault(
             "not-text", "this is a number with decimals, but text is expected; format the cell as Text in Excel"
+        )
+    if isinstance(cell, DressedNumber):
+        return Fault(
+            "not-text",
+            "the cell's number format shows more than this number's digits, and text is expected; "
+            "format the cell as Text in Excel and enter the whole of it",
         )
     return _too_long(cell) or number_text(cell)
 

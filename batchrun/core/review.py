@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from batchrun.core import cells as core_cells
 from batchrun.core.cells import Reading
 from batchrun.core.settling import same_value
-from batchrun.model import Cell, State
+from batchrun.model import Cell, State, Unreadable
 
 APPROVE, REJECT = "approve", "reject"
 DECISION, REASON, REVIEWER, STATUS = "_decision", "_rejection_reason", "_reviewer", "_decision_status"
@@ -127,7 +127,8 @@ Overrides = Callable[[Mapping[str, Cell]], tuple[Mapping[str, Any], list[Fault]]
 
 def is_typed(cells: Mapping[str, Cell]) -> bool:
     """Tell whether a row bears a decision."""
-    return _text(cells.get(DECISION)) != ""
+    cell = cells.get(DECISION)
+    return isinstance(cell, Unreadable) or _text(cell) != ""
 
 
 def parse(cells: Mapping[str, Cell], overrides: Overrides, by_default: str) -> tuple[Decision | None, list[Fault]]:

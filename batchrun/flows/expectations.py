@@ -1,4 +1,4 @@
-"""Holds rows and control totals against what was expected, and on live against the job's limits, before anything leaves."""
+"""Holds rows and control totals against what was expected and, on live, against limits, before anything leaves."""
 
 from __future__ import annotations
 

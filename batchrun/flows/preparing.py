@@ -10,7 +10,6 @@ from itertools import islice
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
-from batchrun.core.totals import counted
 from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting

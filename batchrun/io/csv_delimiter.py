@@ -14,7 +14,7 @@ from batchrun.io.local_file import LocalFile
 from batchrun.io.sheet_header import header_name
 
 _CANDIDATES = (",", ";", "\t", "|")
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE | re.DOTALL)
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)\1*"? *', re.IGNORECASE | re.DOTALL)
 _NOTHING_BUT_DELIMITERS = " \t\r\n,;|"
 _HEADER_LINES = 100  # a header row with quoted line breaks may go on for some lines
 
@@ -62,7 +62,12 @@ def _header_lines(name: str, lines: Iterator[str], header_row: int | None) -> tu
 def _first_record(name: str, line: int, header: Sequence[str], delimiter: str) -> list[str]:
     try:
         return next(csv.reader(header, delimiter=delimiter, strict=True), [])
-    except csv.Error:
+    except csv.Error as error:
+        if "field larger" in str(error):
+            raise BadInput(
+                f"{name}!{line}: a header is longer than {csv.field_size_limit():,} characters, so this is no header "
+                "row; write the number of the row that holds the headers as source.header_row."
+            ) from None
         raise BadInput(
             f"{name}!{line}: the quotation marks of the header row do not match; "
             "every cell that begins with a quotation mark must end with one."

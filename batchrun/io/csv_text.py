@@ -15,6 +15,7 @@ from batchrun.io.local_file import LocalFile
 _BLOCK = 1 << 16
 _BUFFER = 1 << 20
 _SUBSTITUTE = "\x1a"  # the end-of-file mark that DOS programs leave behind
+_NO_FILES_ENCODING = frozenset(("", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-32"))
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -33,16 +34,29 @@ def text_encoding(file: LocalFile, declared: str | None) -> str:
             raise BadInput(f"{file.name} is in UTF-32, which is not read; save it as CSV UTF-8.")
         _refuse_unmarked_utf16(file.name, head, marked)
         return marked or "utf-8"
-    try:
-        encoding = codecs.lookup(declared).name
-    except LookupError:
-        raise BadInput(f'source.encoding is "{declared}", which is no known encoding; write cp1252, say.') from None
+    encoding = _known_encoding(declared)
     if marked is not None and not encoding.startswith(marked):
         raise BadInput(
             f"{file.name} begins with the mark of {marked.upper()}, but source.encoding says {declared}; "
             "take source.encoding out of the spec."
         )
+    if encoding == "utf-16" and marked is None:
+        raise BadInput(
+            f"{file.name} does not begin with a byte order mark; write source.encoding: utf-16-le, or utf-16-be."
+        )
     return encoding.removesuffix("-sig")
+
+
+def _known_encoding(declared: str) -> str:
+    """Give Python's own name of an encoding; it counts others too, such as rot13 and idna, that no file is in."""
+    try:
+        encoding = codecs.lookup(declared).name
+        "x".encode(encoding)  # raises LookupError for what makes no bytes of text
+    except (LookupError, UnicodeError, ValueError):
+        encoding = ""
+    if encoding in _NO_FILES_ENCODING:
+        raise BadInput(f'source.encoding is "{declared}", which is no known encoding; write cp1252, say.')
+    return encoding
 
 
 def _refuse_unmarked_utf16(name: str, head: bytes, marked: str | None) -> None:

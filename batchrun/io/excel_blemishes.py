@@ -5,6 +5,7 @@ calamine gives an error cell as a blank one, and a blank cell is left out of a p
 
 from __future__ import annotations
 
+from batchrun.io.excel_numbers import NumberFormat
 from batchrun.io.excel_refusals import Refusal
 from batchrun.model import Unreadable
 
@@ -14,6 +15,7 @@ class Blemishes:
 
     def __init__(self) -> None:
         self.refused: list[Refusal] = []
+        self.formats: dict[tuple[int, int], NumberFormat] = {}  # where digits alone are not what is shown
         self._hidden: set[int] = set()
         self._filled: set[int] = set()
 

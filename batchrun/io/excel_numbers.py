@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from batchrun.model import Number, Unreadable
+from batchrun.model import DressedNumber, Number, Unreadable
 
 FormatKind = Literal["number", "date", "time", "duration", "regional"]
 
@@ -23,8 +23,17 @@ _ULPS = 16.0  # how far sums of dates and times drift from the millisecond that 
 
 _LITERAL = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[(?!hh?\]|mm?\]|ss?\])[^\]]*\]', re.IGNORECASE | re.DOTALL)
 _ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
+_ERA = re.compile(r"^[^0#?]*[egb][^0#?]*$")
 _CLOCK = re.compile(r"[hs]|am/pm|a/p", re.IGNORECASE)
-_ZEROS = re.compile(r"(?:\[\$-[0-9a-f]+\])?(0+)", re.IGNORECASE)
+_TOKENS = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]|.', re.DOTALL)
+_UNSEEN = re.compile(r"_.|\*.|\[(?!\$[^-\]]|DBNum)[^\]]*\]", re.IGNORECASE | re.DOTALL)  # colours, languages, padding
+_ZEROS = re.compile(r"-?(0*)")
+# What an identifier is dressed with: letters and digits, zeros with other signs, parts set apart, percent, thousands.
+_DRESS = re.compile(
+    r'"[^"]*[^\W_][^"]*"|\\[^\W_]|\[DBNum|^[^.#?eE]*0[^.#?eE]*0'
+    r'|[0#](?:\\?[-/() ]|\\\.|"[^"]*")+[0#]|%|[0#],+(?![0#?,])',
+    re.IGNORECASE,
+)
 
 _BUILT_IN = {
     1: "0",
@@ -42,6 +51,7 @@ class NumberFormat:
 
     kind: FormatKind = "number"
     width: int = 0
+    dressed: bool = False
 
 
 GENERAL = NumberFormat()
@@ -56,12 +66,25 @@ def built_in_format(number: int) -> NumberFormat:
 
 def read_format(code: str) -> NumberFormat:
     """Tell what a number format's code shows."""
-    zeros = _ZEROS.fullmatch(code)
-    if zeros:
-        return NumberFormat("number", len(zeros[1]))
     # The literals go first: a semicolon within quotation marks parts no sections.
-    shown = _LITERAL.sub("", code).split(";", 1)[0].lower()
-    return NumberFormat(_kind(shown))
+    kind = _kind(_LITERAL.sub("", code).split(";", 1)[0].lower())
+    if kind != "number":
+        return NumberFormat(kind)
+    sections = [_UNSEEN.sub("", section) for section in _sections(code)]
+    zeros = [found[1] for section in sections[:3] if (found := _ZEROS.fullmatch(section))]
+    if sections[0] and len(zeros) == len(sections[:3]) and set(zeros) <= {zeros[0], ""}:
+        return NumberFormat("number", len(zeros[0]))
+    return NumberFormat("number", dressed=_DRESS.search(sections[0]) is not None)
+
+
+def _sections(code: str) -> list[str]:
+    sections = [""]
+    for part in _TOKENS.findall(code):
+        if part == ";":
+            sections.append("")
+        else:
+            sections[-1] += part
+    return sections
 
 
 def _kind(shown: str) -> FormatKind:
@@ -71,16 +94,17 @@ def _kind(shown: str) -> FormatKind:
         return "duration"
     clock = _CLOCK.search(shown) is not None
     rest = shown.replace("am/pm", "").replace("a/p", "")
-    if "y" in rest or "d" in rest or ("m" in rest and not clock):
+    if "y" in rest or "d" in rest or ("m" in rest and not clock) or _ERA.search(rest):
         return "date"
     return "time" if clock else "number"
 
 
-def number_cell(value: float, width: int = 0) -> Number | Unreadable:
+def number_cell(value: float, width: int = 0, *, dressed: bool = False) -> Number | Unreadable:
     """Give the shortest decimal of at most 15 significant digits, which is what Excel shows."""
     if -_FIRST_ROUNDED < value < _FIRST_ROUNDED:
         text = format(value, ".15g")
-        return Number(Decimal(text) if text != "-0" else Decimal(0), width)
+        exact = Decimal(text) if text != "-0" else Decimal(0)
+        return DressedNumber(exact) if dressed else Number(exact, width)
     if not math.isfinite(value):
         return Unreadable("not-a-number", "the cell holds no number that can be written down; correct it.", str(value))
     return Unreadable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -29,9 +30,12 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
-    KeyError,
+    LookupError,
     NotImplementedError,
-    UnicodeDecodeError,
+    OverflowError,
+    RecursionError,
+    ValueError,
+    struct.error,
 )
 
 _MOST_ENTRIES = 10_000
@@ -82,7 +86,7 @@ def _zip_kind(path: Path, name: str, max_size: int) -> Kind:
         _refuse_too_large(name, entries, max_size)
         if any(entry.flag_bits & 1 for entry in entries):
             raise BadInput(f"{name} is protected by a password; save it without one.")
-        names = {_plain(entry.filename) for entry in entries}
+        names = _distinct_names(entries, name)
         if "mimetype" in names and b"opendocument.spreadsheet" in archive.read("mimetype"):
             return "ods"
         if "xl/workbook.bin" in names:
@@ -90,6 +94,16 @@ def _zip_kind(path: Path, name: str, max_size: int) -> Kind:
         if "[content_types].xml" in names and _is_workbook(archive, names):
             return "xlsx"
     raise BadInput(f"{name} is a zip archive or another kind of document, but no workbook; save the table as .xlsx.")
+
+
+def _distinct_names(entries: list[zipfile.ZipInfo], name: str) -> set[str]:
+    names = {_plain(entry.filename) for entry in entries}
+    if len(names) < len(entries):
+        raise BadInput(
+            f"{name} holds two parts of one name, so programs may read different values from it; "
+            "open it in Excel, let it be repaired and save it."
+        )
+    return names
 
 
 def _is_workbook(archive: zipfile.ZipFile, names: set[str]) -> bool:

@@ -95,7 +95,7 @@ def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes) -> Ite
     areas = [(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     refusals = Refusals([*merged_cells(areas), *blemishes.refused])
     with plain_faults(name):
-        yield from read_by_calamine(numbered_rows(sheet), refusals)
+        yield from read_by_calamine(numbered_rows(sheet), refusals, blemishes.formats)
 
 
 _BLEMISHES: dict[str, Callable[[Path, str], Blemishes]] = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchrun.io.excel_blemishes import Blemishes
 from batchrun.io.excel_ole import workbook_stream
 from batchrun.io.excel_package import DamagedXmlError, actual_paths, relations
+from batchrun.io.excel_record_styles import Record, Styles, compact_number, xls_styles, xlsb_styles
 from batchrun.io.excel_refusals import merged_cells
 from batchrun.io.excel_sheet import error_cell
 from batchrun.io.excel_survey import Area
@@ -24,29 +25,38 @@ _ERRORS = {
     0x2A: "#N/A",
     0x2B: "#GETTING_DATA",
 }
-Record = tuple[int, bytes]
 
 # .xlsb records, by [MS-XLSB]
 _ROW_HEADER, _BUNDLE_SHEET, _MERGED = 0, 156, 176
 _ERROR_VALUES = frozenset((3, 11))
+_COMPACT_NUMBER = 2
+_NUMBERS = frozenset((_COMPACT_NUMBER, 5, 9))
 _VALUES = frozenset((*range(2, 12), 62))
 
 # .xls records, by [MS-XLS]
 _FORMULA, _END_OF_STREAM, _BOUND_SHEET, _BOOL_OR_ERROR, _ROW, _BEGIN_OF_STREAM = 0x06, 0x0A, 0x85, 0x205, 0x208, 0x809
-_XLS_VALUES = frozenset((_FORMULA, _BOOL_OR_ERROR, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x27E))
+_ROW_OF_RKS, _NUMBER, _RK = 0xBD, 0x203, 0x27E
+_XLS_VALUES = frozenset((_FORMULA, _BOOL_OR_ERROR, _ROW_OF_RKS, 0xD6, 0xFD, _NUMBER, 0x204, _RK))
 
 
 def xlsb_blemishes(path: Path, sheet: str) -> Blemishes:
     """Find the error cells, hidden rows and merged cells of an .xlsb sheet."""
     with zipfile.ZipFile(path) as archive:
         content = archive.read(_xlsb_part(archive, sheet))
+        styles = _xlsb_styles(archive)
     try:
-        return _xlsb_walked(content)
+        return _xlsb_walked(content, styles)
     except (struct.error, IndexError):
         raise DamagedXmlError from None
 
 
-def _xlsb_walked(content: bytes) -> Blemishes:
+def _xlsb_styles(archive: zipfile.ZipFile) -> Styles:
+    actual = actual_paths(archive)
+    styles = archive.read(actual["xl/styles.bin"]) if "xl/styles.bin" in actual else b""
+    return xlsb_styles(_xlsb_records(styles), _xlsb_records(archive.read(actual["xl/workbook.bin"])))
+
+
+def _xlsb_walked(content: bytes, styles: Styles) -> Blemishes:
     blemishes, row = Blemishes(), 0
     merged: list[Area] = []
     for kind, data in _xlsb_records(content):
@@ -59,11 +69,31 @@ def _xlsb_walked(content: bytes) -> Blemishes:
             if kind in _ERROR_VALUES:
                 column = struct.unpack_from("<I", data)[0]
                 blemishes.refuse(row, row, column, column, error_cell(_ERRORS.get(data[8], "#ERROR")))
+            elif kind in _NUMBERS:
+                column, style = struct.unpack_from("<II", data)
+                _note_number(blemishes, styles, (row, column, style & 0xFFFFFF), _xlsb_number(kind, data))
         elif kind == _MERGED:
             top, bottom, left, right = struct.unpack_from("<4I", data)
             merged.append((top + 1, left, bottom + 1, right))
     blemishes.refused.extend(merged_cells(merged))
     return blemishes
+
+
+def _xlsb_number(kind: int, data: bytes) -> float:
+    if kind == _COMPACT_NUMBER:
+        return compact_number(struct.unpack_from("<I", data, 8)[0])
+    return float(struct.unpack_from("<d", data, 8)[0])
+
+
+def _note_number(blemishes: Blemishes, styles: Styles, place: tuple[int, int, int], number: float) -> None:
+    row, column, style = place
+    shown = styles.shown(style)
+    if shown is None:
+        return
+    blemishes.formats[row, column] = shown
+    why = styles.refusal(number, shown)
+    if why is not None:
+        blemishes.refuse(row, row, column, column, why)
 
 
 def _xlsb_part(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -110,7 +140,7 @@ def xls_blemishes(path: Path, sheet: str) -> Blemishes:
 
 
 def _xls_walked(stream: bytes, sheet: str) -> Blemishes:
-    blemishes = Blemishes()
+    blemishes, styles = Blemishes(), xls_styles(_xls_records(stream, 0))
     for kind, data in _xls_records(stream, _xls_sheet_place(stream, sheet)):
         if kind == _ROW:
             row, flags = struct.unpack_from("<H10xH", data)
@@ -122,7 +152,20 @@ def _xls_walked(stream: bytes, sheet: str) -> Blemishes:
             error = _xls_error(kind, data)
             if error is not None:
                 blemishes.refuse(row + 1, row + 1, column, column, error_cell(_ERRORS.get(error, "#ERROR")))
+            for style, number in _xls_numbers(kind, data):
+                _note_number(blemishes, styles, (row + 1, column, style), number)
+                column += 1
     return blemishes
+
+
+def _xls_numbers(kind: int, data: bytes) -> Iterator[tuple[int, float]]:
+    """Give the style and the value of each number in a record of cells, from its first column on."""
+    if kind == _NUMBER or (kind == _FORMULA and data[12:14] != b"\xff\xff"):
+        yield struct.unpack_from("<Hd", data, 4)
+    elif kind in (_RK, _ROW_OF_RKS):
+        for place in range(4, len(data) - 5, 6):
+            style, value = struct.unpack_from("<HI", data, place)
+            yield style, compact_number(value)
 
 
 def _xls_error(kind: int, data: bytes) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchrun.io.excel_calamine import Value, agrees, sole_reading
@@ -10,7 +10,7 @@ from batchrun.io.excel_numbers import NumberFormat, dated_cell, number_cell
 from batchrun.io.excel_package import DamagedXmlError
 from batchrun.io.excel_refusals import Refusals
 from batchrun.io.excel_sheet import UNCOMPUTED, StoredCell, StoredRow
-from batchrun.model import Cell, Number, Unreadable
+from batchrun.model import Cell, DressedNumber, Number, Unreadable
 
 Row = tuple[int, tuple[Cell, ...]]
 
@@ -44,7 +44,7 @@ class CellRules:
             raise DamagedXmlError
         number_format = self.formats[stored.style]
         if number_format.kind == "number":
-            return number_cell(stored.value, number_format.width)
+            return number_cell(stored.value, number_format.width, dressed=number_format.dressed)
         return dated_cell(stored.value, number_format, since_1904=self.since_1904)
 
 
@@ -86,7 +86,7 @@ def _compared(stored: Sequence[StoredCell], other: Sequence[Value], rules: CellR
     for item in stored:
         cell = rules.cell(item)
         # A number is compared as stored: what is shown of it has fewer digits.
-        compared = item.value if type(cell) is Number else cell
+        compared = item.value if isinstance(cell, Number) else cell
         cells[item.column] = cell if agrees(compared, unmatched[item.column]) else _DIFFER
         unmatched[item.column] = ""
     if unmatched.count("") < width:
@@ -107,14 +107,30 @@ def _with_refusals(cells: list[Cell], refusals: Refusals, number: int) -> tuple[
     return tuple(cells)
 
 
-def read_by_calamine(rows: Iterable[tuple[int, Sequence[Value]]], refusals: Refusals) -> Iterator[Row]:
+def read_by_calamine(
+    rows: Iterable[tuple[int, Sequence[Value]]], refusals: Refusals, formats: Mapping[tuple[int, int], NumberFormat]
+) -> Iterator[Row]:
     """Make rows out of calamine's reading alone; refused cells count as filled, though calamine has them blank."""
     last = 0
     for number, values in rows:
         last = number
-        yield from _filled_row(number, [sole_reading(value) for value in values], refusals)
+        cells = [sole_reading(value) for value in values]
+        yield from _filled_row(number, _as_shown(number, cells, formats) if formats else cells, refusals)
     for number in range(last + 1, refusals.last_row + 1):
         yield from _filled_row(number, [], refusals)
+
+
+def _as_shown(row: int, cells: list[Cell], formats: Mapping[tuple[int, int], NumberFormat]) -> list[Cell]:
+    for column, cell in enumerate(cells):
+        if isinstance(cell, Number) and (shown := formats.get((row, column))):
+            cells[column] = _number_as_shown(cell, shown)
+    return cells
+
+
+def _number_as_shown(cell: Number, shown: NumberFormat) -> Cell:
+    if shown.kind != "number":
+        return _DIFFER
+    return DressedNumber(cell.value) if shown.dressed else Number(cell.value, shown.width)
 
 
 def _filled_row(number: int, cells: list[Cell], refusals: Refusals) -> Iterator[Row]:

@@ -112,7 +112,7 @@ class _RowParser:
     def _finish_cell(self) -> None:
         value = self._value()
         if value is not None:
-            style = self._attributes.get("s", "0")
+            style = self._attributes.get("s") or "0"
             if not style.isdigit():
                 raise DamagedXmlError
             self._cells.append(StoredCell(self._places.column, value, int(style), self._formula))

@@ -67,9 +67,11 @@ def _unpacked_when_gzip(file: LocalFile, max_size: int) -> LocalFile:
         raise BadInput(f"{file.name} is a damaged or incomplete gzip file; fetch or pack it once more.") from None
     finally:
         file.release()
-    if unpacked.head().startswith(b"PK\x03\x04"):
+    head = unpacked.head()
+    what = "a workbook packed" if head.startswith(b"PK\x03\x04") else "packed twice"
+    if head.startswith((b"PK\x03\x04", _GZIP_MAGIC)):
         unpacked.release()
-        raise BadInput(f"{file.name} is a workbook packed with gzip; unpack it first.")
+        raise BadInput(f"{file.name} is {what} with gzip; unpack it first.")
     return unpacked
 
 

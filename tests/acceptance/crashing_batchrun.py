@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from finance_desk import CANARY, Outcome
+from finance_desk import CANARY, Desk, Outcome
 from ledger_server import LedgerDesk, at_a_ledger
 
 CRASHED = 137
@@ -80,7 +80,7 @@ def a_crasher(environment: Mapping[str, str] = os.environ) -> Iterator[Crasher]:
         assert process.wait(30) == 0
 
 
-class CrashDesk(LedgerDesk):
+class QuickCommands(Desk):
     """A desk whose commands run in the crasher's children, which is quick; what is `started` is a process as ever."""
 
     crasher: Crasher
@@ -102,6 +102,10 @@ class CrashDesk(LedgerDesk):
         assert CANARY.decode() not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr, done.stderr
         return Outcome(done.code, done.stdout, done.stderr)
+
+
+class CrashDesk(QuickCommands, LedgerDesk):
+    """A desk with a ledger, whose commands are quick and can be made to crash."""
 
 
 @contextmanager
@@ -216,7 +220,10 @@ def _in_a_child(order: dict[str, Any], point: Points) -> dict[str, Any]:
 
 LOADED = (  # once, for every child
     *("openpyxl", "pandas", "anyio._backends._asyncio", "keyring", "jsonschema_rs", "batchrun.cli.main"),
-    *(f"batchrun.flows.{name}" for name in ("cancel", "report", "resolve", "retry", "run", "status")),
+    *(
+        f"batchrun.flows.{name}"
+        for name in ("cancel", "check", "init", "report", "resolve", "retry", "review", "run", "status")
+    ),
     *(f"batchrun.io.{name}" for name in ("csv_source", "doubts_sheet", "workbook", "workbook_body")),
 )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import review_server
+from crashing_batchrun import Crasher, QuickCommands
 from finance_desk import CANARY, DOCUMENT_KEYS, PATIENCE, Desk, Outcome, Results, leaks
 from independent_server import IndependentServer
 from openpyxl import load_workbook
@@ -236,6 +237,10 @@ class ReviewDesk(Desk):
         assert len({key for of_one in uuids.values() for key in of_one}) == len(keys), "a key for two runs"
 
 
+class QuickReviewDesk(QuickCommands, ReviewDesk):
+    """The same, with commands in the crasher's children."""
+
+
 def ended(process: subprocess.Popen[str]) -> Outcome:
     """Wait for a command that was started."""
     stdout, stderr = process.communicate(timeout=PATIENCE)
@@ -245,8 +250,14 @@ def ended(process: subprocess.Popen[str]) -> Outcome:
 
 
 @contextmanager
-def at_a_review_desk(folder: Path, **switches: Any) -> Iterator[ReviewDesk]:
-    """Give a desk and its own server; afterwards, nothing that either left behind holds a key."""
+def at_a_review_desk(folder: Path, crasher: Crasher | None = None, **switches: Any) -> Iterator[ReviewDesk]:
+    """Give a desk and its own server; afterwards, nothing that either left behind holds a key.
+
+    With a crasher its commands are quick.
+    """
     with review_server.review_server(**switches) as server:
-        yield ReviewDesk(folder, server)
+        desk = ReviewDesk(folder, server) if crasher is None else QuickReviewDesk(folder, server)
+        if crasher is not None:
+            desk.crasher = crasher  # type: ignore[attr-defined]  # it is a quick one
+        yield desk
     assert leaks(folder) == []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from crashing_batchrun import Crasher
 from openpyxl import Workbook, load_workbook
 from openpyxl.utils import get_column_letter
 from review_desk import ReviewDesk, Typist, at_a_review_desk, invoice, typing_into, waiting
@@ -17,9 +18,9 @@ Typing = Callable[[Typist], None]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
+def desk(tmp_path: Path, crasher: Crasher) -> Iterator[ReviewDesk]:
     """Give a desk where three runs wait and one has ended."""
-    with at_a_review_desk(tmp_path) as one:
+    with at_a_review_desk(tmp_path, crasher) as one:
         one.waits(waiting(4, _4=Kind.PASS))
         yield one
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from crashing_batchrun import Crasher
 from openpyxl import load_workbook
 from review_desk import ReviewDesk, at_a_review_desk, invoice, typing_into, waiting
 from review_server import Kind, Scripted
@@ -15,8 +16,8 @@ FIRST, SECOND, THIRD = invoice(1), invoice(2), invoice(3)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    with at_a_review_desk(tmp_path) as one:
+def desk(tmp_path: Path, crasher: Crasher) -> Iterator[ReviewDesk]:
+    with at_a_review_desk(tmp_path, crasher) as one:
         yield one
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crashing_batchrun import Crasher
 from review_desk import ReviewDesk, at_a_review_desk, invoice
 
 FIRST, SECOND = invoice(1), invoice(2)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    with at_a_review_desk(tmp_path) as one:
+def desk(tmp_path: Path, crasher: Crasher) -> Iterator[ReviewDesk]:
+    with at_a_review_desk(tmp_path, crasher) as one:
         yield one
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crashing_batchrun import Crasher
 from openpyxl import load_workbook
 from openpyxl.utils import get_column_letter
 from review_desk import ReviewDesk, Typist, at_a_review_desk, invoice, typing_into
@@ -19,8 +20,8 @@ SOFFICE = shutil.which("soffice")
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[ReviewDesk]:
-    with at_a_review_desk(tmp_path) as one:
+def desk(tmp_path: Path, crasher: Crasher) -> Iterator[ReviewDesk]:
+    with at_a_review_desk(tmp_path, crasher) as one:
         yield one
 
 

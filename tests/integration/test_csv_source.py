@@ -294,3 +294,44 @@ def test_files_that_cannot_be_opened_are_named(tmp_path: Path) -> None:
 
 def test_a_sheet_name_is_not_used_and_said_so(tmp_path: Path) -> None:
     assert notes_of(write(tmp_path, "a\n1\n"), sheet="X") == ("source.sheet was not used: a CSV file has no sheets.",)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["rot13", "hex", "zip", "idna", "undefined", "unicode_escape", "punycode", "utf-32", "a\0b"]
+)
+def test_what_no_file_is_written_in_is_no_encoding(tmp_path: Path, encoding: str) -> None:
+    assert "no known encoding" in fault_of(write(tmp_path, "Id\n1\n"), encoding=encoding)
+
+
+def test_utf16_that_is_declared_without_its_order_needs_a_mark(tmp_path: Path) -> None:
+    message = fault_of(write(tmp_path, "Id\n1\n".encode("utf-16-le")), encoding="utf-16")
+    assert "source.encoding: utf-16-le" in message
+
+
+@pytest.mark.parametrize("line", ["sep=;", "Sep=;;", '"sep=;"', "sep=; "])
+def test_a_separator_line_may_be_padded(tmp_path: Path, line: str) -> None:
+    assert rows_of(write(tmp_path, f"{line}\na,b;c\n1;2\n")) == [SourceRow(3, ("1", "2"))]
+
+
+def test_a_header_of_megabytes_is_no_header(tmp_path: Path) -> None:
+    assert "in.csv!1: a header is longer than 131,072" in fault_of(write(tmp_path, "Id," + "x" * 200_000))
+
+
+def test_what_is_packed_twice_is_named(tmp_path: Path) -> None:
+    twice = gzip.compress(gzip.compress(b"Id\n1\n"))
+    assert "in.csv.gz is packed twice with gzip" in fault_of(write(tmp_path, twice, "in.csv.gz"))
+
+
+def test_gzip_of_several_members_is_read_to_the_end(tmp_path: Path) -> None:
+    packed = gzip.compress(b"Id\n1\n") + gzip.compress(b"2\n") + bytes(64)
+    assert cells_of(write(tmp_path, packed, "in.csv.gz")) == [("1",), ("2",)]
+    assert "damaged or incomplete" in fault_of(write(tmp_path, packed + b"rest", "in.csv.gz"))
+
+
+def test_line_ends_of_old_macs_are_read(tmp_path: Path) -> None:
+    assert rows_of(write(tmp_path, b"a,b\r1,2\r\r3,4")) == [SourceRow(2, ("1", "2")), SourceRow(4, ("3", "4"))]
+
+
+def test_cp1252_with_some_utf8_bytes_is_refused(tmp_path: Path) -> None:
+    mixed = "Id\nMüller\n".encode() + "Jürgen\n".encode("cp1252")
+    assert "line 3 holds the byte 0xFC" in fault_of(write(tmp_path, mixed))

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from batchrun.errors import BadInput
+from batchrun.io.excel_ole import workbook_stream
 from batchrun.io.source import SourceOptions, open_source
-from batchrun.model import Number, Unreadable
+from batchrun.model import DressedNumber, Number, Unreadable
 
 # Written by LibreOffice 7: a row of headers, errors, a hidden row 5, A6 and A7 merged.
 XLS = lzma.decompress(
@@ -89,7 +90,7 @@ def test_an_xls_file_is_read_by_the_same_rules(tmp_path: Path) -> None:
     path.write_bytes(XLS)
     assert "in.xls!Data has 1 hidden row with data (row 5)" in fault_of(path)
     rows = rows_of(path, hidden_rows="skip")
-    assert rows[2][:3] == ("00123", Number(Decimal("19.99")), datetime(2026, 10, 1, 9, 12, 33))
+    assert rows[2][:3] == ("00123", Number(Decimal("19.99"), 5), datetime(2026, 10, 1, 9, 12, 33))
     assert rows[2][3:] == ("error-cell", True, "duration")
     assert rows[3][:1] == ("error-cell",)
     assert rows[4] == ("x", Number(Decimal("0.3")), "date-too-early", "#N/A", None, None)
@@ -196,3 +197,97 @@ def test_a_file_that_kills_its_reader_is_a_clear_error(tmp_path: Path) -> None:
     path = xlsb(tmp_path / "in.xlsb", xlsb_row(1, xlsb_text(0, "Id")), xlsb_row(1_048_576, far))
     message = fault_of(path)
     assert message.startswith("in.xlsb could not be read: the process that reads it ")
+
+
+def number(kind: str, value: str, shown: str, more: str = "") -> str:
+    return (
+        f'<table:table-cell office:value-type="{kind}" office:value="{value}"{more}>'
+        f"<text:p>{shown}</text:p></table:table-cell>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        (number("float", "42", "00042"), Number(Decimal(42), 5)),
+        (number("float", "42", "42"), Number(Decimal(42))),
+        (number("float", "-42", "-00042"), Number(Decimal(-42), 5)),
+        (number("float", "42", "INV-0042"), DressedNumber(Decimal(42))),
+        (number("float", "42", "00-42"), DressedNumber(Decimal(42))),
+        (number("percentage", "0.15", "15%"), DressedNumber(Decimal("0.15"))),
+        (number("currency", "19.9", "19.90 EUR"), Number(Decimal("19.9"))),
+        (number("float", "123456789012", "1.23E+11"), Number(Decimal(123456789012))),
+        (number("float", "1", "TRUE"), "shown-otherwise"),
+        (number("float", "0", "#N/A", ' table:formula="of:=NA()"'), "error-cell"),
+        (number("float", "0", "#DIV/0!", ' table:formula="of:=1/0"'), "error-cell"),
+        ('<table:table-cell office:value-type="unknown"><text:p>abcd</text:p></table:table-cell>', "damaged-cell"),
+    ],
+)
+def test_an_ods_number_is_what_the_cell_shows_of_it(tmp_path: Path, cell: str, read: object) -> None:
+    path = open_document(tmp_path / "in.ods", row_of(text("Id"), text("V")), row_of(text("a"), cell))
+    assert rows_of(path) == {2: ("a", read)}
+
+
+def test_a_comment_is_no_part_of_an_ods_cell(tmp_path: Path) -> None:
+    comment = "<office:annotation><text:p>a word</text:p></office:annotation>"
+    cells = (
+        number("float", "42", "42").replace("<text:p>", f"{comment}<text:p>"),
+        f'<table:table-cell table:formula="of:=1+1">{comment}</table:table-cell>',
+    )
+    path = open_document(tmp_path / "in.ods", row_of(text("Id"), text("V")), row_of(*cells))
+    assert rows_of(path) == {2: (Number(Decimal(42)), "formula-without-value")}
+
+
+def xls_with(path: Path, *changes: tuple[bytes, bytes]) -> Path:
+    """Write the sample, with bytes of its workbook stream changed."""
+    content, stream = XLS, workbook_stream(XLS)
+    for old, new in changes:
+        assert (stream.count(old), len(old)) == (1, len(new))
+        content = content.replace(old, new)
+    path.write_bytes(content)
+    return path
+
+
+def format_record(code: str) -> bytes:
+    return struct.pack("<HB", len(code), 0) + code.encode()
+
+
+def test_an_xls_number_is_what_its_format_shows(tmp_path: Path) -> None:
+    path = xls_with(tmp_path / "in.xls", (format_record("00000"), format_record("00-00")))
+    assert rows_of(path, hidden_rows="skip")[2][1] == DressedNumber(Decimal("19.99"))
+    path = xls_with(tmp_path / "in.xls", (format_record("00000"), format_record("hh:mm")))
+    assert rows_of(path, hidden_rows="skip")[2][1] == "duration"
+
+
+def test_an_xls_time_is_not_rounded_silently(tmp_path: Path) -> None:
+    finer = struct.pack("<d", 46296.38371527778), struct.pack("<d", 46296.38371527123)
+    path = xls_with(tmp_path / "in.xls", finer)
+    assert rows_of(path, hidden_rows="skip")[2][2] == "time-too-fine"
+
+
+def xlsb_real(column: int, style: int, value: float) -> bytes:
+    return record(5, struct.pack("<IId", column, style, value))
+
+
+def xlsb_compact(column: int, style: int, value: int) -> bytes:
+    return record(2, struct.pack("<III", column, style, value))
+
+
+def test_an_xlsb_number_is_what_its_format_shows(tmp_path: Path) -> None:
+    path = xlsb(
+        tmp_path / "in.xlsb",
+        xlsb_row(1, *(xlsb_text(column, f"H{column}") for column in range(4))),
+        xlsb_row(2, xlsb_real(0, 1, 42), xlsb_compact(1, 1, 42 << 2 | 2), xlsb_real(2, 2, 42), xlsb_real(3, 0, 42)),
+        xlsb_row(3, xlsb_real(0, 3, 45000.75), xlsb_real(1, 4, 45000.25), xlsb_real(2, 4, 45000.123456789)),
+    )
+    formats = ["00000", '"INV-"0000', "hh:mm", "yyyy-mm-dd hh:mm"]
+    codes = b"".join(record(44, struct.pack("<H", 170 + n) + wide(code)) for n, code in enumerate(formats))
+    styles = [struct.pack("<HH", 0, number) + bytes(12) for number in (0, 170, 171, 172, 173)]
+    cells = b"".join(record(47, style) for style in styles)
+    listed = record(615, struct.pack("<I", 4)) + codes + record(616) + record(617, struct.pack("<I", 5)) + cells
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("xl/styles.bin", record(278) + listed + record(618) + record(279))
+    assert rows_of(path) == {
+        2: (Number(Decimal(42), 5), Number(Decimal(42), 5), DressedNumber(Decimal(42)), Number(Decimal(42))),
+        3: ("duration", datetime(2023, 3, 15, 6), "time-too-fine", None),
+    }

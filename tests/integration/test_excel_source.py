@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 import zipfile
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
@@ -18,11 +19,12 @@ from xml.sax.saxutils import escape
 import openpyxl
 import pytest
 
+from batchrun.core.cells import Fault, Reading, as_number, as_text
 from batchrun.errors import BadInput
 from batchrun.io.excel_process import WorkbookProcess
 from batchrun.io.excel_protocol import Request
 from batchrun.io.source import Source, SourceOptions, open_source
-from batchrun.model import Cell, Number, SourceRow, Unreadable
+from batchrun.model import Cell, DressedNumber, Number, SourceRow, Unreadable
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -535,6 +537,42 @@ def test_a_zip_bomb_is_refused_before_it_is_opened(tmp_path: Path) -> None:
         for number in range(10_001):
             archive.writestr(f"{number}", "")
     assert "parts" in fault_of(tmp_path / "many.xlsx")
+
+
+@pytest.mark.parametrize("name", ["xl/worksheets/sheet1.xml", "XL/Worksheets/SHEET1.xml"])
+def test_two_parts_of_one_name_are_refused(tmp_path: Path, name: str) -> None:
+    path = package(tmp_path / "in.xlsx", sheet_xml(HEADER + row_xml(2, text_xml("A2", "x"))))
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        archive.writestr(name, sheet_xml(HEADER + row_xml(2, text_xml("A2", "other"))))
+    assert "in.xlsx holds two parts of one name" in fault_of(path)
+
+
+@pytest.mark.parametrize(
+    "damage", ['<row r="' + "9" * 5000 + '"/>', '<row r="2"><c r="A2" s="99999"><v>1</v></c></row>']
+)
+def test_numbers_that_no_sheet_has_are_damage(tmp_path: Path, damage: str) -> None:
+    assert "in.xlsx is cut off or damaged" in fault_of(package(tmp_path / "in.xlsx", sheet_xml(HEADER + damage)))
+
+
+def test_an_encoding_that_nobody_knows_is_damage(tmp_path: Path) -> None:
+    xml = '<?xml version="1.0" encoding="klingon"?>' + sheet_xml(HEADER)
+    assert "in.xlsx is cut off or damaged" in fault_of(package(tmp_path / "in.xlsx", xml))
+
+
+def test_a_blank_style_is_the_first(tmp_path: Path) -> None:
+    assert one_cell(tmp_path, '<c r="B2" s=""><v>7</v></c>') == Number(Decimal(7))
+
+
+def test_a_number_that_its_format_dresses_is_no_text(tmp_path: Path) -> None:
+    styles = (
+        '<numFmts><numFmt numFmtId="170" formatCode="&quot;INV-&quot;0000"/></numFmts>'
+        '<cellXfs><xf numFmtId="170"/></cellXfs>'
+    )
+    cell = one_cell(tmp_path, '<c r="B2" s="0"><v>42</v></c>', styles=styles)
+    assert cell == DressedNumber(Decimal(42))
+    assert isinstance(as_text(cell, Reading()), Fault)
+    assert as_number(cell, Reading()) == 42
 
 
 def test_a_workbook_may_come_by_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

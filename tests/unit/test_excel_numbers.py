@@ -71,8 +71,8 @@ def test_what_is_no_number_is_refused(stored: float) -> None:
         ("0.00E+00", "number", 0),
         ("_-* #,##0.00\\ [$€-407]_-", "number", 0),
         ("[$USD] 0", "number", 0),
-        ("[Red]0", "number", 0),
-        ("0_d", "number", 0),
+        ("[Red]0", "number", 1),
+        ("0_d", "number", 1),
         ("0;d", "number", 0),
         ("@", "number", 0),
         ("yyyy\\-mm\\-dd;@", "date", 0),
@@ -87,7 +87,7 @@ def test_what_is_no_number_is_refused(stored: float) -> None:
     ],
 )
 def test_a_format_tells_what_a_number_shows(code: str, kind: str, width: int) -> None:
-    assert read_format(code) == NumberFormat(kind, width)  # type: ignore[arg-type]
+    assert (read_format(code).kind, read_format(code).width) == (kind, width)
 
 
 @pytest.mark.parametrize(
@@ -159,3 +159,57 @@ def test_iso_text_is_a_moment_without_a_zone() -> None:
     assert code_of(iso_cell("T09:30:00")) == "duration"
     assert code_of(iso_cell("2026-10-01T09:30:00Z")) == "damaged-cell"
     assert code_of(iso_cell("October")) == "damaged-cell"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "0000-0000",
+        r"000\-00\-0000",
+        '"INV-"0000',
+        r"\d0",
+        '0" kg"',
+        "0%",
+        "#,##0,",
+        "00 00",
+        "000.00",
+        r"[<=9999999]###\-####;\(###\)\ ###\-####",
+        "[DBNum1]General",
+        '"n/a"',
+    ],
+)
+def test_a_format_that_shows_more_than_the_digits_is_told(code: str) -> None:
+    assert read_format(code) == NumberFormat("number", dressed=True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "General",
+        "@",
+        "#",
+        "#,##0",
+        "#,##0.00",
+        '#,##0.00 "€"',
+        "[$€-407] #,##0",
+        "$#,##0",
+        "0.00E+00",
+        "# ?/?",
+        r"#,##0_);[Red]\(#,##0\)",
+        r'_(* #,##0_);_(* \(#,##0\);_(* "-"??_);_(@_)',
+        r"_-* #,##0.00\ [$€-407]_-;\-* #,##0.00\ [$€-407]_-",
+        "#,##0.00 EUR",
+    ],
+)
+def test_a_format_that_shows_digits_as_amounts_are_shown_is_plain(code: str) -> None:
+    assert read_format(code) == NumberFormat()
+
+
+@pytest.mark.parametrize("code", ["00000;-00000", "[Red]00000", "00000_)", "00000;[Red]-00000;00000;@", "00000;;;@"])
+def test_zeros_may_be_coloured_and_stand_for_each_sign(code: str) -> None:
+    assert read_format(code) == NumberFormat("number", 5)
+
+
+@pytest.mark.parametrize("code", ["e", "ggge", "bbbb"])
+def test_years_of_other_calendars_are_dates(code: str) -> None:
+    assert read_format(code).kind == "date"

@@ -11,7 +11,7 @@ import pytest
 from batchrun.io.excel_calamine import Value, agrees, sole_reading
 from batchrun.io.excel_numbers import GENERAL, NumberFormat
 from batchrun.io.excel_refusals import Refusals, merged_cells
-from batchrun.io.excel_rows import CellRules, read_once, read_twice
+from batchrun.io.excel_rows import CellRules, read_by_calamine, read_once, read_twice
 from batchrun.io.excel_sheet import StoredCell, StoredRow, error_cell
 from batchrun.model import Number, Unreadable
 
@@ -101,3 +101,9 @@ def test_what_calamine_alone_reads_follows_the_same_rules() -> None:
         "too-many-digits",
         "duration",
     ]
+
+
+def test_a_number_where_the_format_shows_a_date_is_refused() -> None:
+    formats = {(1, 0): NumberFormat("date"), (1, 1): NumberFormat("number", 5)}
+    read = read_by_calamine(second([45000.0, 42.0, 42.0]), Refusals([]), formats)
+    assert codes(read) == [(1, ["readers-differ", Number(Decimal(42), 5), Number(Decimal(42))])]

@@ -98,7 +98,15 @@ def test_a_faulty_other_value_is_told_with_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "typed"), [(None, False), ("", False), (" \u200b", False), ("x", True), (ERROR, True)]
+    ("cell", "typed"),
+    [
+        (None, False),
+        ("", False),
+        (" \u200b", False),
+        ("x", True),
+        (ERROR, True),
+        (Unreadable("formula-without-value", "not computed"), True),
+    ],
 )
 def test_a_row_bears_a_decision_where_anything_stands_in_the_cell(cell: Cell, typed: bool) -> None:
     assert review.is_typed({DECISION: cell}) is typed
