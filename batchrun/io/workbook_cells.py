@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from batchrun.io.workbook_text import compact_json, number_text, text_xml
-from batchrun.model import Number, Unreadable
+from batchrun.model import DressedNumber, Number, Unreadable
 
 Encoder = Callable[[Any], str]
 """Gives what follows a cell's reference (`<c r="A2"`), to the closing tag; the empty text where there is no cell."""
@@ -55,6 +55,7 @@ class CellEncoders:
             float: self._float,
             Decimal: lambda value: self._decimal(value, _own_places(value)),
             Number: self._number,
+            DressedNumber: self._number,
             datetime: self.date,
             Unreadable: lambda value: self.text(value.shown),
             type(None): lambda _: "",

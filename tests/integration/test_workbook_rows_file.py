@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from batchrun.errors import BadCommandLine
 from batchrun.io.rows_file import write_rows, write_rows_csv, write_rows_xlsx
 from batchrun.io.source import SourceOptions, open_source
-from batchrun.model import Number, ResultRow, State, Unreadable
+from batchrun.model import DressedNumber, Number, ResultRow, State, Unreadable
 
 HEADER = ("Invoice", "Amount", "Centre", "Due", "At", "Rush", "Note")
 CELLS = (
@@ -81,3 +81,11 @@ def test_text_that_looks_like_excels_escapes_is_read_again_as_it_stands(tmp_path
     )
     with open_source(SourceOptions(tmp_path / "f.xlsx")) as source:
         assert tuple(row.cells[0] for row in source.rows()) == texts
+
+
+def test_a_number_that_its_format_dresses_is_written_as_a_number(tmp_path: Path) -> None:
+    rows = [ResultRow(2, (DressedNumber(Decimal("12.5")),), State.FAILED)]
+    write_rows_xlsx(tmp_path / "f.xlsx", ("amount",), rows)
+    write_rows_csv(tmp_path / "f.csv", ("amount",), rows)
+    assert load_workbook(tmp_path / "f.xlsx").worksheets[0]["A2"].value == 12.5
+    assert (tmp_path / "f.csv").read_text("utf-8-sig").splitlines()[1].startswith("12.5,")
