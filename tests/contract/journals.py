@@ -16,6 +16,21 @@ from batchrun.io.journal_batches import Batch, Draft
 from batchrun.model import SheetInfo, State
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
+# What a journal of today lacks in an older version.
+AS_VERSION_2 = (
+    "DROP INDEX rows_by_leader",
+    "ALTER TABLE rows DROP COLUMN leader",
+    "DROP TABLE corrections",
+    "DROP TABLE decision_answers",
+    "DROP TABLE decisions",
+    "DROP TABLE workbooks",
+    "UPDATE meta SET value = '2' WHERE name = 'version'",
+)
+AS_VERSION_1 = (
+    *AS_VERSION_2,
+    "UPDATE meta SET value = '1' WHERE name = 'version'",
+    "ALTER TABLE batches DROP COLUMN cancel_asked_at",
+)
 WORLD = "https://run.rapidfolio.com/v1/procedures/proc_pay/sandbox"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
-from journals import NOW, add_batch, draft, opened, row_values, states
+from journals import AS_VERSION_1, NOW, add_batch, draft, opened, row_values, states
 from sqlalchemy import select, update
 
 from batchrun.errors import BadInput, BatchrunError, JournalUnusable, NotFound, Stopped
@@ -59,8 +59,8 @@ def test_the_copy_that_is_kept_of_an_older_journal_is_private_too(tmp_path: Path
     with opened(place) as journal:
         batch = add_batch(journal, 2)
         with journal.writing() as connection:
-            connection.execute(update(meta).where(meta.c.name == "version").values(value="1"))
-            connection.exec_driver_sql("ALTER TABLE batches DROP COLUMN cancel_asked_at")
+            for statement in AS_VERSION_1:
+                connection.exec_driver_sql(statement)
     before = os.umask(0o022)
     try:
         with opened(place) as journal:

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
-from journals import add_batch, opened, states
+from journals import AS_VERSION_1, AS_VERSION_2, add_batch, opened, states
 
 from batchrun.io import journal_batches, journal_decisions, journal_migrations, journal_steps, journal_workbooks
 from batchrun.io.journal import open_journal
@@ -19,21 +19,6 @@ from batchrun.io.journal_migrations import keep_copy
 from batchrun.io.journal_tables import VERSION
 from batchrun.io.journal_workbooks import WrittenWorkbook
 from batchrun.model import State
-
-AS_VERSION_2 = (
-    "DROP INDEX rows_by_leader",
-    "ALTER TABLE rows DROP COLUMN leader",
-    "DROP TABLE corrections",
-    "DROP TABLE decision_answers",
-    "DROP TABLE decisions",
-    "DROP TABLE workbooks",
-    "UPDATE meta SET value = '2' WHERE name = 'version'",
-)
-AS_VERSION_1 = (
-    *AS_VERSION_2,
-    "UPDATE meta SET value = '1' WHERE name = 'version'",
-    "ALTER TABLE batches DROP COLUMN cancel_asked_at",
-)
 
 
 @pytest.fixture

@@ -35,7 +35,11 @@ class Receiver:
     def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:  # noqa: N805  # `self` is the handler's, below
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # whoever was sending it was killed half way
+                    self.close_connection = True
+                    return
                 status = 503 if receiver.refuse > 0 else 200
                 receiver.refuse -= 1
                 if status == 200:
