@@ -62,6 +62,7 @@ def test_a_run_id_in_an_answer_that_was_cut_later_is_known_and_a_cut_one_is_not(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_5000_rows_of_which_a_third_of_all_answers_are_broken_run_each_exactly_once(tmp_path: Path) -> None:
     began = time.monotonic()
     with at_a_ledger(tmp_path) as desk:
