@@ -26,7 +26,7 @@ from batchrun.core.cells import (
     number_text,
     shown,
 )
-from batchrun.model import Cell, Number, Unreadable
+from batchrun.model import Cell, DressedNumber, Number, Unreadable
 
 PLAIN = Reading()
 BROKEN = Unreadable("error-cell", "correct the cell in Excel", "#N/A")
@@ -343,3 +343,10 @@ def test_zeros_of_a_whole_number_are_kept() -> None:
 
 def test_each_type_of_json_schema_that_a_cell_can_have_has_a_coercer() -> None:
     assert set(COERCERS) == {"string", "number", "integer", "boolean", "date", "date-time", "any"}
+
+
+def test_a_number_that_its_format_dresses_is_a_number_and_no_text() -> None:
+    dressed = DressedNumber(Decimal(42))
+    assert COERCERS["number"](dressed, Reading()) == Decimal(42)
+    fault = COERCERS["string"](dressed, Reading())
+    assert isinstance(fault, Fault) and "shows more than this number's digits" in fault.message

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from small_jobs import document, spec_of
 
 from batchrun.core.spec import DEFAULT_CONCURRENCY, JobSpec, Target, json_schema
+from batchrun.core.spec_faults import build
 
 DATA: dict[str, Any] = {"a": "A"}
 
@@ -95,3 +96,9 @@ def test_what_the_model_refuses_the_editors_schema_refuses(plain: dict[str, Any]
     assert not Draft202012Validator(json_schema()).is_valid(plain)
     with pytest.raises(ValueError, match="validation error"):
         JobSpec.model_validate(plain)
+
+
+def test_an_amount_that_is_none_is_a_fault_and_numbers_of_yaml_are_amounts() -> None:
+    _, faults = build(document({"a": "A"}, limits={"each": {"Amount": "many"}}))
+    assert [fault.message for fault in faults] == ['"many" is no amount; write it as 48210.55']
+    assert spec_of({"a": "A"}, limits={"each": {"Amount": Decimal("20000.50")}}).limits.each == {"Amount": "20000.50"}
