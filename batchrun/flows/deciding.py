@@ -70,9 +70,13 @@ def _steps(sending: Sending, taken: Taken, now: datetime) -> list[Step]:
     goes_on = Step(sending.position, Event.RUNNING, now, status=taken.status, note=note)
     if taken.state is DecisionState.ACCEPTED and sending.approved:
         return [goes_on]
-    reading = taken.reading
-    if reading is None or reading.event is None or taken.state in (DecisionState.OPEN, DecisionState.UNSENT):
+    reading, pause_is_over = taken.reading, taken.state in (DecisionState.CONFLICT, DecisionState.UNCLEAR)
+    if taken.state in (DecisionState.OPEN, DecisionState.UNSENT):
         return []
+    if reading is None or reading.event is None:
+        # Unread, it counts as going on: were it to wait on, the same words would be sent with another key, and might
+        # decide a next review that nobody has looked at.
+        return [goes_on] if pause_is_over else []
     found = goes_on._replace(
         event=reading.event,
         output=reading.output,
@@ -82,7 +86,7 @@ def _steps(sending: Sending, taken: Taken, now: datetime) -> list[Step]:
     )
     if reading.event is Event.AWAITING_REVIEW:
         # Somebody's decision was taken and the run waits again, for another review; of a rejection it is only late.
-        return [goes_on, found] if taken.state in (DecisionState.CONFLICT, DecisionState.UNCLEAR) else []
+        return [goes_on, found] if pause_is_over else []
     return [found]
 
 

@@ -15,7 +15,7 @@ from batchrun.core import payloads
 from batchrun.core.cells import plain
 from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.prepare import Prepared
-from batchrun.core.review import LIVE
+from batchrun.core.review import LIVE, DecisionState
 from batchrun.io import journal_cells
 from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_tables import batches, decisions, events, rows
@@ -101,15 +101,17 @@ def takes_key(row: Any, environment: Environment) -> ColumnElement[bool]:
 def was_rejected(row: Any) -> ColumnElement[bool]:
     """Give the condition under which a row's run failed at its review: a rejection never frees a key.
 
-    A run that was approved and failed before it was read again looks the same, and is treated with the same caution.
+    A run that was approved and failed before it was read again looks the same, and is treated with the same caution;
+    so is one of which nobody knows who decided it, and how.
     """
     at_review = (events.c.before == State.AWAITING_REVIEW.value) & (events.c.after == State.FAILED.value)
     same_row = (events.c.batch_id == row.c.batch_id) & (events.c.position == row.c.position)
     same_attempt = events.c.attempt == row.c.attempts
     failed_there = select(events.c.id).where(same_row, same_attempt, at_review).exists()
-    told_no = (decisions.c.approved.is_(False)) & decisions.c.state.in_([state.value for state in sorted(LIVE)])
+    told_no = decisions.c.approved.is_(False) & decisions.c.state.in_([state.value for state in sorted(LIVE)])
+    unknown = decisions.c.state.in_([DecisionState.CONFLICT.value, DecisionState.UNCLEAR.value])
     same_run = (decisions.c.batch_id == row.c.batch_id) & (decisions.c.run_id == row.c.run_id)
-    rejected_by_us = select(decisions.c.id).where(same_run, told_no).exists()
+    rejected_by_us = select(decisions.c.id).where(same_run, or_(told_no, unknown)).exists()
     return and_(row.c.state == State.FAILED.value, or_(failed_there, rejected_by_us))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,8 +16,11 @@ sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
 from journals import NOW, add_batch, held, opened, replayed
 
+from batchrun.core import review
 from batchrun.core.lifecycle import Event
 from batchrun.core.review import Decision, DecisionState, Recorded, Standing
+from batchrun.engine.decide import Taken
+from batchrun.flows.deciding import DecisionKeeper, sending_of
 from batchrun.io import journal_decisions, journal_rows, journal_steps
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -163,3 +167,22 @@ def test_a_rejected_row_is_known_however_its_run_was_seen_to_fail(
     with desk.journal.reading() as connection:
         assert journal_rows.rejected(connection, desk.batch) == rejected
         assert [one.key for one in journal_decisions.of_row(connection, desk.batch, 0)]
+
+
+@pytest.mark.parametrize("state", [DecisionState.CONFLICT, DecisionState.UNCLEAR])
+def test_a_pause_that_is_over_takes_no_other_key_though_its_run_could_not_be_read(
+    desk: Desk, state: DecisionState
+) -> None:
+    desk.record((0, YES))
+    one = desk.standing(0).recorded[0]
+    keeper = DecisionKeeper(desk.journal, desk.batch)
+    sending = sending_of(0, "run_0", one, begun_before=True)
+    assert asyncio.run(keeper.answered(sending, Taken(state, 409, "decided before"))) is State.RUNNING
+    keeper.close()
+    assert review.weigh(YES, 1, desk.standing(0)) == review.Settled()
+    desk.steps(0, Event.AWAITING_REVIEW)
+    assert review.weigh(YES, 1, desk.standing(0)) == review.Settled()
+    assert review.weigh(YES, 2, desk.standing(0)) == review.Due(YES)
+    desk.steps(0, Event.RUNNING, Event.FAILED)
+    with desk.journal.reading() as connection:
+        assert journal_rows.rejected(connection, desk.batch) == {0}
