@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,56 +17,23 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from batchrun.core import durations
+from batchrun.core.spec_types import (
+    Amounts,
+    Blank,
+    Column,
+    Columns,
+    Duration,
+    Names,
+    Rate,
+    Text,
+    as_text,
+    null_as_word,
+)
 
 SAFE_PARAM = re.compile(r"[A-Za-z0-9._-]+")
 SOURCES = ("column", "value", "param", "expr")
 DEFAULT_RATE = "5/s"
 DEFAULT_CONCURRENCY = 8
-
-
-def _rate(text: str) -> str:
-    durations.parse_rate(text)
-    return text
-
-
-def _with_unit(kind: str, example: str) -> BeforeValidator:
-    def told(value: Any) -> Any:
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            raise ValueError(f"{value} is not a {kind}; write it with its {example}")  # noqa: TRY004  # pydantic's way
-        return value
-
-    return BeforeValidator(told, json_schema_input_type=str)
-
-
-def _duration(text: str) -> str:
-    durations.parse_duration(text)
-    return text
-
-
-def _as_header(name: str) -> str:
-    """Give a column's name as headers are compared: trimmed, composed (NFC), no-break spaces as spaces."""
-    return unicodedata.normalize("NFC", name.replace("\xa0", " ")).strip()
-
-
-def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-def _as_text(value: Any) -> Any:
-    return format(Decimal(value), "f") if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
-
-
-def _null_as_word(value: Any) -> Any:
-    return "null" if value is None else value  # YAML reads the bare word null as no value
-
-
-Blank = Literal["omit", "null", "error"] | None
-Rate = Annotated[str, AfterValidator(_rate), _with_unit("rate", "time, such as 5/s")]
-Duration = Annotated[str, AfterValidator(_duration), _with_unit("duration", "unit, such as 60s")]
-Text = Annotated[str, Field(min_length=1)]
-Column = Annotated[Text, AfterValidator(_as_header)]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
-Columns = Annotated[tuple[Column, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 
 
 class Part(BaseModel):
@@ -89,7 +53,7 @@ class Param(Part):
     """A value given when the job runs: `--param NAME=VALUE`."""
 
     pattern: str | None = Field(None, description="A regular expression that the whole value must match.")
-    default: Annotated[str | None, BeforeValidator(_as_text, json_schema_input_type=str | int | float)] = Field(
+    default: Annotated[str | None, BeforeValidator(as_text, json_schema_input_type=str | int | float)] = Field(
         None, description="The value when none is given; without one the param must be given."
     )
     description: str | None = None
@@ -185,7 +149,7 @@ class Target(Part):
     map: dict[str, Any] | None = Field(None, description="Words of the sheet and what each means.")
     split: Text | None = Field(None, description="Makes a list: the text between these marks.")
     default: Any = Field(None, description="The value of an empty cell.")
-    blank: Annotated[Literal["omit", "null", "error"], BeforeValidator(_null_as_word, json_schema_input_type=Blank)] = (
+    blank: Annotated[Literal["omit", "null", "error"], BeforeValidator(null_as_word, json_schema_input_type=Blank)] = (
         Field("omit", description="What an empty cell does; omit by default.")
     )
     blank_values: tuple[str, ...] = Field((), description="Words that mean an empty cell in this column.")
@@ -248,20 +212,6 @@ class Results(Part):
     totals: Columns = Field((), description="Columns whose sums are control totals.")
 
 
-def _amount(text: str) -> str:
-    try:
-        Decimal(text)
-    except ArithmeticError:
-        raise ValueError(f'"{text}" is no amount; write it as 48210.55') from None
-    return text
-
-
-AmountText = Annotated[
-    str, BeforeValidator(_as_text, json_schema_input_type=str | int | float), AfterValidator(_amount)
-]
-Amounts = dict[Column, AmountText]
-
-
 class Expect(Part):
     """What must hold before anything is sent."""
 
@@ -309,6 +259,15 @@ class JobSpec(Part):
     )
     results: Results = Field(default_factory=Results)
     review: Review = Field(default_factory=Review)
+    account_rate: Rate | None = Field(
+        None, description="What all processes on this computer that use the same API key may send together."
+    )
+    canary: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Send so many rows first, wait for them, show what came of them, and ask."
+    )
+    approval: Literal["required", "signed"] | None = Field(
+        None, description="A run needs a plan that a second person approved; signed wants a signature, too."
+    )
     expect: Expect = Field(default_factory=Expect)
     limits: Limits = Field(default_factory=Limits)
     simulate: dict[str, Any] = Field(default_factory=dict, description="The simulator's knobs for this job.")

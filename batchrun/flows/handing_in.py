@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from batchrun.core import review
@@ -92,6 +92,11 @@ class _Reader:
         faults = [*self._overrides.faults, *faults] if self._has_overrides(typed) else faults
         if standing is None or decision is None or faults:
             return None, [*([fault] if fault else []), *faults]
+        if standing.pause > 1 and review.STATUS not in self._copy.header:
+            told = (
+                f"the run waits for its review {standing.pause}, and without the column {review.STATUS} nobody can say"
+            )
+            return None, [Fault(DECISION, f"{told} for which one this is; decide it in a workbook that has the column")]
         found = review.weigh(decision, review.pause_told(typed.cells), standing)
         if isinstance(found, Settled):
             return found, []
@@ -176,6 +181,8 @@ def _differs(sent: Cell, now: Cell) -> bool:
         return _squeezed(safe_text(sent)) != _squeezed(now or "")
     if now is None:
         return isinstance(sent, Number | bool | datetime)
+    if isinstance(sent, datetime) and isinstance(now, datetime):
+        return abs(sent - now) >= timedelta(minutes=1)  # spreadsheets round the fractions of a day
     return isinstance(sent, bool) and isinstance(now, bool) and sent is not now
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from batchrun.core import review as core_review
 from batchrun.core.conduct import Stop
+from batchrun.core.review import Standing
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.engine.decide import Sending
 from batchrun.errors import BadCommandLine, BadDecisions, CouldNotStart, Declined, NotFound
 from batchrun.flows import handing_in, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.deciding import Deciding, sending_of
-from batchrun.flows.doors import Doors, review_doors_for
+from batchrun.flows.doors import review_doors_for
 from batchrun.flows.finding import at_origins
 from batchrun.flows.folding import fold
 from batchrun.flows.handing_in import Plan, Planned
@@ -27,6 +28,7 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_decisions import Made
 from batchrun.io.workbook_reading import WorkbookCopy, open_copy
+from batchrun.model import State
 
 SHOWN = 20
 
@@ -136,7 +138,8 @@ def _in_all(journal: Journal, batch: Batch, due: Sequence[Planned]) -> str:
         chosen = [one for one in due if one.decision.approved is approved]
         if chosen:
             parts.append(f"{word} {_rows_and_sums(journal, batch, chosen)}")
-    return " and ".join(parts)[:1].upper() + " and ".join(parts)[1:] + "."
+    told = " and ".join(parts)
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def _rows_and_sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
@@ -216,15 +219,16 @@ def _number(plan: Plan, position: int) -> int:
 
 def _recorded(journal: Journal, batch: Batch, copy: WorkbookCopy, plan: Plan) -> list[Sending]:
     """Commit every decision with its key, before any of them leaves; what somebody else recorded meanwhile is left."""
-    new = [
-        Made(one.standing.position, str(one.standing.run_id), one.standing.pause, one.decision)
-        for one in plan.due
-        if one.recorded is None
-    ]
     known = [one.recorded for one in plan.due if one.recorded is not None]
     begun = {one.id for one in known if one.state is core_review.DecisionState.OPEN}
     with journal.writing() as connection:
         now = SystemClock().now()
+        before = {one.position: one for one in journal_decisions.standings(connection, batch)}
+        new = [
+            Made(one.standing.position, str(one.standing.run_id), one.standing.pause, one.decision)
+            for one in plan.due
+            if one.recorded is None and _waits_still(one.standing, before[one.standing.position])
+        ]
         journal_files.keep_file(connection, copy.path, copy.sha256)  # what was handed in, as it was
         journal_decisions.record(
             connection,
@@ -250,6 +254,11 @@ def _recorded(journal: Journal, batch: Batch, copy: WorkbookCopy, plan: Plan) ->
     return found
 
 
+def _waits_still(planned: Standing, now: Standing) -> bool:
+    """Tell whether a row waits for the very review for which a decision was planned: a webhook may have come since."""
+    return (now.state, now.run_id, now.pause) == (State.AWAITING_REVIEW, planned.run_id, planned.pause)
+
+
 def _outcome(journal: Journal, batch: Batch, stop: Stop | None, path: Path) -> Outcome:
     outcome = replace(outcome_of(journal, batch.name), workbook=str(path))
     again = f"batchrun review {system.shell_word(str(path))}"
@@ -257,6 +266,3 @@ def _outcome(journal: Journal, batch: Batch, stop: Stop | None, path: Path) -> O
         # The file that was handed in may be another than the batch's own.
         return replace(outcome, next=again) if (outcome.next or "").startswith("batchrun review ") else outcome
     return replace(outcome, interrupted=stop.code == INTERRUPTION, stopped=stop.message, next=again)
-
-
-__all__ = ["Doors", "ReviewChoice", "review"]

@@ -22,6 +22,7 @@ STEPS: dict[int, tuple[str, ...]] = {
         "SELECT workbook, id, workbook_sha256, '{}', 0, created_at FROM batches "
         "WHERE workbook_sha256 IS NOT NULL AND name IS NOT NULL ORDER BY id DESC",
     ),
+    4: (),  # new tables alone: versions seen, purges, adoptions, paces
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData()
 
@@ -225,4 +226,41 @@ workbooks = Table(
     Column("widths", Text, nullable=False),
     Column("kept", Boolean, nullable=False),
     Column("written_at", String, nullable=False),
+)
+
+# Since version 4. Each version of the procedure that a batch's runs were seen to have, and the row it was seen first.
+versions_seen = Table(
+    "versions_seen",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("version_id", String, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("at", String, nullable=False),
+)
+
+# Batches whose payloads and cells were removed; keys, hashes and run ids stay.
+purges = Table(
+    "purges",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("at", String, nullable=False),
+    Column("by", String, nullable=False),
+)
+
+# Batches that came from another computer's journal, by way of their evidence.
+adoptions = Table(
+    "adoptions",
+    metadata,
+    Column("batch_id", ForeignKey("batches.id"), primary_key=True),
+    Column("at", String, nullable=False),
+    Column("by", String, nullable=False),
+    Column("evidence_sha256", String, nullable=False),
+)
+
+# The pace that processes with one API key share: until when its turns are taken, in seconds since 1970.
+paces = Table(
+    "paces",
+    metadata,
+    Column("name", String, primary_key=True),  # a short hash of origin and key: it tells accounts apart, and no more
+    Column("taken_until", Float, nullable=False),
 )

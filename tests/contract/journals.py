@@ -17,7 +17,15 @@ from batchrun.model import SheetInfo, State
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 # What a journal of today lacks in an older version.
+AS_VERSION_3 = (
+    "DROP TABLE versions_seen",
+    "DROP TABLE purges",
+    "DROP TABLE adoptions",
+    "DROP TABLE paces",
+    "UPDATE meta SET value = '3' WHERE name = 'version'",
+)
 AS_VERSION_2 = (
+    *AS_VERSION_3,
     "DROP INDEX rows_by_leader",
     "ALTER TABLE rows DROP COLUMN leader",
     "DROP TABLE corrections",

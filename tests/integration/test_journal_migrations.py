@@ -11,7 +11,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
-from journals import AS_VERSION_1, AS_VERSION_2, add_batch, opened, states
+from journals import AS_VERSION_1, AS_VERSION_2, AS_VERSION_3, add_batch, opened, states
 
 from batchrun.io import journal_batches, journal_decisions, journal_migrations, journal_steps, journal_workbooks
 from batchrun.io.journal import open_journal
@@ -86,6 +86,20 @@ def test_version_2_knows_its_workbooks_again(tmp_path: Path) -> None:
         known = journal_workbooks.written_at(connection, Path("/there/out.xlsx"))
     assert known == WrittenWorkbook(batch.name, "5" * 64, {}, kept=False)
     assert ask(path.with_name("journal.db.v2"), VERSION_IN) == "2"
+
+
+def test_version_3_gets_the_tables_that_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        add_batch(journal, 2)
+        with journal.writing() as connection:
+            for statement in AS_VERSION_3:
+                connection.exec_driver_sql(statement)
+    open_journal(path).close()
+    assert [ask(path, f"SELECT count(*) FROM {table}") for table in ("rows", "versions_seen", "purges", "paces")] == [
+        2, 0, 0, 0,
+    ]  # fmt: skip
+    assert ask(path.with_name("journal.db.v3"), VERSION_IN) == "3"
 
 
 def test_a_migration_that_breaks_leaves_the_journal_as_it_was(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
