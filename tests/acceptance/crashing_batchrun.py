@@ -13,6 +13,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,9 +53,25 @@ class Crasher:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._busy = threading.Lock()
+
+    def try_run(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> Outcome | None:
+        """Run one command to its end; None where another thread's is under way, since they run one by one."""
+        if not self._busy.acquire(blocking=False):
+            return None
+        try:
+            done = self._run(words, folder, environment, None)
+        finally:
+            self._busy.release()
+        assert "Traceback" not in done.stderr, done.stderr
+        return Outcome(done.code, done.stdout, done.stderr)
 
     def run(self, words: list[str], folder: Path, environment: Mapping[str, str], crash_at: int | None = None) -> Crash:
         """Run one command, ending it at its n-th point."""
+        with self._busy:
+            return self._run(words, folder, environment, crash_at)
+
+    def _run(self, words: list[str], folder: Path, environment: Mapping[str, str], crash_at: int | None) -> Crash:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         order = {"crash_at": crash_at, "words": words, "folder": str(folder), "environment": dict(environment)}
@@ -198,7 +216,7 @@ def _run(order: dict[str, Any], point: Points) -> None:
 
 
 def _in_a_child(order: dict[str, Any], point: Points) -> dict[str, Any]:
-    places = [Path(order["folder"]) / name for name in (".stdout", ".stderr")]
+    places = [SPOKEN / name for name in ("stdout", "stderr")]
     child = os.fork()
     if child == 0:
         for number, place in enumerate(places, 1):
@@ -228,13 +246,19 @@ LOADED = (  # once, for every child
 )
 
 
+SPOKEN = Path()  # where children say what they say
+
+
 def _serve() -> None:
+    global SPOKEN  # noqa: PLW0603  # the script's own
     for name in LOADED:
         importlib.import_module(name)
     point = Points()
     wrap_the_doors(point)
-    for line in sys.stdin:
-        print(json.dumps(_in_a_child(json.loads(line), point)), flush=True)
+    with tempfile.TemporaryDirectory() as spoken:
+        SPOKEN = Path(spoken)
+        for line in sys.stdin:
+            print(json.dumps(_in_a_child(json.loads(line), point)), flush=True)
 
 
 if __name__ == "__main__":

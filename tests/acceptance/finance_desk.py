@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from independent_server import SANDBOX_KEY, IndependentServer, independent_server
 from openpyxl import load_workbook
@@ -96,8 +96,22 @@ def in_the_background(text: str) -> str:
     return text.replace("mode: sync", "mode: async")
 
 
+class Loaded(Protocol):
+    """batchrun loaded once, which runs a command in a child of its own: `crashing_batchrun.Crasher` is it."""
+
+    def try_run(self, words: list[str], folder: Path, environment: Mapping[str, str]) -> Outcome | None:
+        """Run a command to its end; None where another one is under way."""
+
+
 class Desk:
-    """A folder with a job, a sheet and a journal; commands run in it."""
+    """A folder with a job, a sheet and a journal; commands run in it.
+
+    Where batchrun is loaded, commands are children of that process, which is quick; at a desk that is `real`, and
+    with whatever is `started`, each is a process of its own.
+    """
+
+    loaded: ClassVar[Loaded | None] = None
+    real = False
 
     def __init__(self, folder: Path, server: IndependentServer) -> None:
         self.folder = folder
@@ -136,30 +150,47 @@ class Desk:
 
         A batch's document must be complete at every exit code, unless `complete` leaves that to the test.
         """
+        outcome = self._quick(words, key, **more) or self._real(words, key, **more)
+        assert CANARY.decode() not in outcome.stdout + outcome.stderr
+        if complete and "--json" in words and words[0] in BATCH_COMMANDS:
+            assert set(outcome.document) == DOCUMENT_KEYS
+        return outcome
+
+    def _quick(
+        self, words: Sequence[str | Path], key: str | None, *, origin: bool = True, **more: Any
+    ) -> Outcome | None:
+        if self.loaded is None or self.real or set(more) - {"environment"}:
+            return None
+        environment = self._environment(key, more.get("environment", {}))
+        return self.loaded.try_run(self._line(words, origin=origin), self.folder, environment)
+
+    def _real(self, words: Sequence[str | Path], key: str | None, **more: Any) -> Outcome:
         with self.started(*words, key=key, **more) as process:
             try:
                 stdout, stderr = process.communicate(timeout=PATIENCE)
             except BaseException:
                 process.kill()
                 raise
-        outcome = Outcome(process.returncode, stdout, stderr)
-        assert CANARY.decode() not in stdout + stderr
-        if complete and "--json" in words and words[0] in BATCH_COMMANDS:
-            assert set(outcome.document) == DOCUMENT_KEYS
-        return outcome
+        return Outcome(process.returncode, stdout, stderr)
+
+    def _environment(self, key: str | None, changes: Mapping[str, str]) -> dict[str, str]:
+        environment = {**self.environment, **changes}
+        if key is not None:
+            environment["RAPIDFOLIO_API_KEY"] = key
+        if key == "":
+            del environment["RAPIDFOLIO_API_KEY"]
+        return environment
+
+    def _line(self, words: Sequence[str | Path], *, origin: bool) -> list[str]:
+        with_origin = origin and words[0] in {"run", "check", "doctor"}
+        return [*map(str, words), *(["--base-url", self.server.origin] if with_origin else [])]
 
     def started(
         self, *words: str | Path, key: str | None = None, origin: bool = True, **more: Any
     ) -> subprocess.Popen[str]:
         """Start a command and let it run."""
-        environment = {**self.environment, **more.pop("environment", {})}
-        if key is not None:
-            environment["RAPIDFOLIO_API_KEY"] = key
-        if key == "":
-            del environment["RAPIDFOLIO_API_KEY"]
-        line = [sys.executable, "-m", "batchrun", *map(str, words)]
-        if origin and words[0] in {"run", "check", "doctor"}:
-            line += ["--base-url", self.server.origin]
+        environment = self._environment(key, more.pop("environment", {}))
+        line = [sys.executable, "-m", "batchrun", *self._line(words, origin=origin)]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             line,

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import Crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, in_the_background, invoices, killed, until
 from ledger_server import LedgerDesk, ledger_of, workbook_agrees
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
 
 
 def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:

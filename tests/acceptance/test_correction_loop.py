@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crashing_batchrun import CRASHED, CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import HEADERS, JOB, SCHEMA, Outcome, in_the_background, invoices, killed, total, until, with_cell
 from independent_server import LIVE_KEY
 from ledger_server import LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
@@ -25,17 +25,11 @@ ROWS = invoices(12)
 Cells = dict[str, str]
 
 
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
-
-
 @contextmanager
 def at_a_real_desk(folder: Path, **switches: Any) -> Iterator[LedgerDesk]:
     """Give a desk at which every command is a process of its own."""
     with at_a_ledger(folder, **switches) as desk:
+        desk.real = True
         yield desk
 
 

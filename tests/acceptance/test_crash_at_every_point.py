@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import CRASHED, CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import in_the_background, invoices
 from ledger_server import Fault, ledger_of, workbook_agrees
 
@@ -18,12 +17,6 @@ KEYS = [row["Invoice No"] for row in ROWS]
 MOST_POINTS = 300
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the crasher forks")
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    with a_crasher() as one:
-        yield one
 
 
 def faults(key: str, attempt: int) -> Fault | None:

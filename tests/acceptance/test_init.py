@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +71,9 @@ def drafted_and_checked(desk: Desk, sheet: Path, *, given: bool) -> tuple[Outcom
 
 @pytest.fixture(scope="module")
 def outcomes(desk: Desk) -> dict[tuple[Path, bool], tuple[Outcome, Outcome, Path]]:
-    """Draft and check every sample, with its schema and without, a few at a time."""
+    """Draft and check every sample, with its schema and without."""
     cases = [(sheet, given) for sheet in SHEETS for given in (True, False)]
-    with ThreadPoolExecutor(3) as threads:
-        made = threads.map(lambda case: drafted_and_checked(desk, case[0], given=case[1]), cases)
-        return dict(zip(cases, made, strict=True))
+    return {(sheet, given): drafted_and_checked(desk, sheet, given=given) for sheet, given in cases}
 
 
 @pytest.mark.parametrize("sheet", SHEETS, ids=name)

@@ -12,16 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, invoices, until
 from ledger_server import Fault, LedgerDesk, at_a_ledger, ledger_of, workbook_agrees
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
 
 
 @pytest.fixture

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from crashing_batchrun import Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import Crasher, at_a_crash_desk
 from finance_desk import invoices, until
 from independent_server import LIVE_KEY
 from ledger_server import Fault, LedgerDesk, for_keys, ledger_of, workbook_agrees
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
 
 
 def one_in_five(data: object) -> str | None:

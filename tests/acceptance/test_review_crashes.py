@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import CRASHED, Crasher, a_crasher
+from crashing_batchrun import CRASHED, Crasher
 from finance_desk import Outcome
 from review_desk import ReviewDesk, at_a_review_desk, invoice, waiting
 from review_server import Kind, Scripted
@@ -18,12 +17,6 @@ KEYS = [invoice(number) for number in range(1, 5)]
 MOST_POINTS = 300
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the crasher forks")
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    with a_crasher() as one:
-        yield one
 
 
 class Quick:
