@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import Crasher, at_a_crash_desk
 from finance_desk import Outcome, invoices
 from ledger_server import (
     BEFORE,
@@ -23,13 +22,6 @@ from ledger_server import (
 
 STATES = {Fault.SLOW_DOWN_429: "completed", Fault.STALL: "completed", Fault.REFUSED_422: "refused"}
 MOST_ROUNDS = 25
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crashing_batchrun import CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import Outcome, invoices, with_cell
 from independent_server import LIVE_KEY
 from ledger_server import Fault, ledger_of, workbook_agrees
@@ -17,13 +17,6 @@ from openpyxl import load_workbook
 
 DOUBTED = ("00002", "00004", "00006", "00008")  # the first three ran, the last did not
 FIRST_ROW = 2  # the header is in row 1, so invoice 00002 is in row 3
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
 
 
 def faults(key: str, attempt: int) -> Fault | None:
