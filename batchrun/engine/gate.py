@@ -6,7 +6,7 @@ import asyncio
 from math import inf
 
 from batchrun.core.pacing import Pace, Window
-from batchrun.engine.ports import Clock
+from batchrun.engine.ports import Account, Clock
 
 NAP = 0.25
 HELD_UP = 0.25
@@ -17,10 +17,11 @@ class Gate:
 
     `turn` is taken before a row's intent is committed; `write` is awaited when the connection stands, so that slow
     commits and handshakes cannot push two sends together. A send that is held up there stands on an open connection,
-    which the server may close meanwhile; so turns that run ahead of the writes wait for them.
+    which the server may close meanwhile; so turns that run ahead of the writes wait for them. Where an account's pace
+    is shared with other processes, each write waits for a turn of that, too.
     """
 
-    def __init__(self, per_second: float, clock: Clock) -> None:
+    def __init__(self, per_second: float, clock: Clock, account: Account | None = None) -> None:
         self.pace = Pace(per_second)
         self._at_write = Pace(per_second)
         self._window = Window(per_second)
@@ -29,6 +30,7 @@ class Gate:
         self._in_order = asyncio.Lock()
         self._held = 0
         self._clock = clock
+        self._account = account
         self.closed = False
 
     async def turn(self) -> bool:
@@ -49,9 +51,10 @@ class Gate:
     async def write(self) -> None:
         """Wait until one more send fits into the window, then count it; who came first goes first."""
         now = self._clock.monotonic()
-        wait = self._at_write.wait(now) + self._held * self._at_write.interval
+        interval = max(self._at_write.interval, self._account.spacing if self._account is not None else 0.0)
+        wait = self._at_write.wait(now) + self._held * interval
         if wait > HELD_UP:
-            self._no_turn_before = now + wait + self._at_write.interval
+            self._no_turn_before = now + wait + interval
         self._held += 1
         try:
             async with self._in_order:
@@ -64,6 +67,9 @@ class Gate:
             now = self._clock.monotonic()
             wait = max(self._window.wait(now), self._at_write.wait(now))
             if wait <= 0:
+                if self._account is not None:
+                    await self._account.turn(self._held)
+                    now = self._clock.monotonic()
                 self._window.take(now)
                 self._at_write.take(now)
                 return

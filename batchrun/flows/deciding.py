@@ -125,7 +125,8 @@ class Deciding:
         try:
             with self._teller.watching(len(sendings), 0, per_second) as watch:
                 async with self._doors(count) as doors:
-                    decider = Decider(keeper, doors, Gate(per_second, self._clock), self._clock, watch)
+                    gate = Gate(per_second, self._clock, self._review_route.account)
+                    decider = Decider(keeper, doors, gate, self._clock, watch)
                     await self._interruptibly(decider.run(sendings), lambda: decider.stop(_interruption()))
             self.told, self.taken = decider.told, decider.taken
             return decider.stopped

@@ -6,12 +6,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from batchrun.core.durations import parse_rate
 from batchrun.flows.origins import is_loopback
 from batchrun.io import exchange
+from batchrun.io.account_pace import AccountPace
 from batchrun.io.api_key import PREFIXES, ApiKey, find_key, find_review_key
 from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
@@ -46,7 +49,8 @@ class Doors:
         read_seconds = answer_seconds(batch)
         if not batch.simulated:
             tls = exchange.tls_context() if batch.base_url.startswith("https") else None
-            yield Route(batch.base_url, self.key, tls, self.proxy, read_seconds)
+            with _shared_pace(journal, batch, self.key) as account:
+                yield Route(batch.base_url, self.key, tls, self.proxy, read_seconds, account=account)
             return
         with simulator(journal.simulator_file(batch.id), batch.knobs, seed=batch.id) as origin:
             yield Route(origin, self.key, None, None, read_seconds)
@@ -57,7 +61,19 @@ class Doors:
         if batch.simulated:
             return Route(runner_route.origin, self.reviewing.key, None, None, REVIEW_SECONDS)
         tls = exchange.tls_context() if batch.review_url.startswith("https") else None
-        return Route(batch.review_url, self.reviewing.key, tls, self.reviewing.proxy, REVIEW_SECONDS)
+        account = runner_route.account if self.reviewing.key.reveal() == self.key.reveal() else None
+        return Route(batch.review_url, self.reviewing.key, tls, self.reviewing.proxy, REVIEW_SECONDS, account=account)
+
+
+@contextlib.contextmanager
+def _shared_pace(journal: Journal, batch: Batch, key: ApiKey) -> Iterator[AccountPace | None]:
+    rate = batch.settings.get("account_rate")
+    per_second = inf if rate is None else parse_rate(rate)
+    if per_second == inf:
+        yield None
+        return
+    with AccountPace(journal, key, per_second) as account:
+        yield account
 
 
 def doors_for(batch: Draft, spec: Path) -> Doors:

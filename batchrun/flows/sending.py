@@ -161,7 +161,7 @@ class _Sending:
                 journal,
                 runners,
                 prober,
-                Gate(per_second, self._clock),
+                Gate(per_second, self._clock, self._route.account),
                 self._clock,
                 watch,
                 self._policy(total),

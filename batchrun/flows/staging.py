@@ -95,6 +95,7 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
         raise BadCommandLine(str(error)) from None
     return {
         "rate": rate,
+        "account_rate": job.spec.account_rate,
         "concurrency": choice.concurrency or job.spec.concurrency,
         "max_errors": choice.max_errors,
         "not_run": list(job.spec.procedure.not_run),

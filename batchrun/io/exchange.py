@@ -13,7 +13,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import httpcore
@@ -35,9 +35,21 @@ LONGEST_BODY = 16 << 20
 BeforeWrite = Callable[[], Awaitable[None]]
 
 
+class Account(Protocol):
+    """The pace that all processes with the same key share; `spacing` is how far this one's turns lie apart."""
+
+    spacing: float
+
+    async def turn(self, waiting: int = 1) -> None:
+        """Wait for a turn; so many wait for one, this one among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How the API is reached. `read_seconds` is how long an answer may take to begin; all of it ends after both."""
+    """How the API is reached. `read_seconds` is how long an answer may take to begin; all of it ends after both.
+
+    Where the key's pace is shared (`account`), every exchange waits for a turn of it, unless it brings its own wait.
+    """
 
     origin: str
     key: ApiKey
@@ -46,6 +58,12 @@ class Route:
     read_seconds: float = READ_SECONDS
     write_seconds: float = WRITE_SECONDS
     connect_seconds: float = CONNECT_SECONDS
+    account: Account | None = field(default=None, repr=False)
+
+    async def turn(self) -> None:
+        """Wait for a turn of the account's, where its pace is shared."""
+        if self.account is not None:
+            await self.account.turn()
 
     def __str__(self) -> str:
         if not self.proxy:
@@ -139,7 +157,7 @@ class Connection:
         self, method: str, path: str, body: bytes | None, before_write: BeforeWrite | None = None
     ) -> Seen:
         """Whatever happens is in what is seen; nothing is raised but a cancellation."""
-        progress = _Progress(before_write or _at_once, self._route, self._idle_since)
+        progress = _Progress(before_write or self._route.turn, self._route, self._idle_since)
         fault: Fault | None = None
         detail = ""
         try:
@@ -221,10 +239,6 @@ class Connection:
             "write": self._route.write_seconds,
             "read": self._route.read_seconds,
         }
-
-
-async def _at_once() -> None:
-    return None
 
 
 def _now() -> float:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Journal:
     def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self._engine = engine
+        _OPEN.add(self)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -65,9 +67,14 @@ class Journal:
             finally:
                 _roll_back(connection)
 
+    def beside(self) -> Journal:
+        """Open it once more, for another thread, and for what is of no use after a power cut: a kill it survives."""
+        return Journal(self.path, _engine(self.path, durable=False))
+
     def close(self) -> None:
         """Close the journal."""
         self._engine.dispose()
+        _OPEN.discard(self)
 
     @property
     def reserve(self) -> Path:
@@ -108,7 +115,8 @@ def open_journal(path: Path | None = None) -> Journal:
         system.make_private_folder(place.parent)
         if not place.exists():
             place.touch(mode=0o600)
-        _refuse_what_is_no_journal(place)
+        if not any(journal.path == place for journal in _OPEN):
+            _refuse_what_is_no_journal(place)
         system.make_private(place)
     except OSError as error:
         raise JournalUnusable(
@@ -123,6 +131,11 @@ def open_journal(path: Path | None = None) -> Journal:
         raise
     _make_reserve(journal.reserve)
     return journal
+
+
+# The journals that this process has open. On POSIX systems, whoever opens such a file by hand and closes it again lets
+# go of every lock that the process holds on it; another process would then take the log from under it.
+_OPEN: weakref.WeakSet[Journal] = weakref.WeakSet()
 
 
 def _refuse_what_is_no_journal(path: Path) -> None:
@@ -159,7 +172,7 @@ def journal_if_any(path: Path | None = None) -> Journal | None:
     return open_journal(place) if place.exists() else None
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path, *, durable: bool = True) -> Engine:
     url = URL.create("sqlite", database=str(path))  # as text, a ? in a folder's name would cut it short
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
 
@@ -167,7 +180,7 @@ def _engine(path: Path) -> Engine:
     def _set_up(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # BEGIN and COMMIT are said by this module alone
         _keep_a_log(connection)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        for pragma in (f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

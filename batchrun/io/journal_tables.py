@@ -261,6 +261,6 @@ adoptions = Table(
 paces = Table(
     "paces",
     metadata,
-    Column("name", String, primary_key=True),  # a short hash of origin and key: it tells accounts apart, and no more
+    Column("name", String, primary_key=True),  # a short hash of the key: it tells accounts apart, and no more
     Column("taken_until", Float, nullable=False),
 )

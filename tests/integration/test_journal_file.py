@@ -342,3 +342,14 @@ def test_a_journal_that_another_program_holds_for_too_long_is_told_in_one_senten
         assert caught.value.code == "journal-busy"
         assert "\n" not in caught.value.message
         assert add_batch(journal, 1).name == "payouts-001"
+
+
+def test_opening_it_twice_in_one_process_lets_go_of_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with opened(path) as journal:
+        add_batch(journal, 1)
+        open_journal(path).close()
+        look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM rows').fetchall()"
+        subprocess.run([sys.executable, "-c", look, str(path)], check=True)
+        assert path.with_name("journal.db-wal").exists()  # who closes it last takes the log away
+        assert states(journal, add_batch(journal, 2, prefix="L")) == [State.READY] * 2

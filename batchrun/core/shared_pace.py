@@ -1,0 +1,43 @@
+"""The pace that several processes share, as arithmetic: turns are taken in advance, one process after the other.
+
+Times are seconds since 1970, passed in: the one clock that processes share.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from batchrun.core.pacing import HEADROOM
+
+LATE = 0.010  # what leaves later than this after its turn could meet the next ones in one window
+FURTHEST_TURNS = 200  # nobody takes turns further ahead: a clock that was set back would stand everything still
+FURTHEST_SECONDS = 10.0
+
+
+class Turns(NamedTuple):
+    """Some turns: the moment of the first, how far they lie apart, how many they are."""
+
+    first: float
+    interval: float
+    number: int
+
+    @property
+    def end(self) -> float:
+        """The moment from which turns are free again."""
+        return self.first + self.interval * self.number
+
+    def moments(self) -> list[float]:
+        """Give the moment of each turn."""
+        return [self.first + self.interval * place for place in range(self.number)]
+
+
+def take_turns(taken_until: float, now: float, per_second: float, count: int) -> Turns:
+    """Take the next turns after those that are taken; one that passed unused is lost, and never caught up."""
+    interval = HEADROOM / per_second
+    is_sane = taken_until <= now + FURTHEST_SECONDS + FURTHEST_TURNS * interval
+    return Turns(max(now, taken_until) if is_sane else now, interval, max(1, count))
+
+
+def is_late(moment: float, now: float) -> bool:
+    """Tell whether a turn has passed, so that another must be taken."""
+    return now - moment > LATE
