@@ -16,7 +16,7 @@ from batchrun.io import journal_batches, journal_files, journal_workbooks, workb
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_workbooks import WrittenWorkbook
-from batchrun.io.whole_file import ChangedMeanwhile
+from batchrun.io.whole_file import NOTHING, ChangedMeanwhile
 from batchrun.io.workbook import write_workbook
 from batchrun.io.workbook_kept import keep
 from batchrun.io.workbook_reading import WorkbookCopy, open_copy
@@ -92,7 +92,7 @@ def _write_at(journal: Journal, batch: Batch, path: Path, handed_in: str | None,
     if who is not None:
         raise _LeftAlone(f"is open in Excel{'' if who == workbook_lock.SOMEBODY else f' by {who}'}")
     if not path.exists():
-        return _save(journal, batch, path, LeftOver(), None, teller)
+        return _save(journal, batch, path, LeftOver(), NOTHING, teller)
     sha256 = journal_files.sha256_of(path)
     if handed_in not in (None, sha256):
         raise _LeftAlone("was changed since it was read")
@@ -130,9 +130,7 @@ def _left_over(copy: WorkbookCopy, batch: Batch, written: WrittenWorkbook | None
     return LeftOver(typed, tuple(name for name in fields if name), copy.doubts(), kept)
 
 
-def _save(
-    journal: Journal, batch: Batch, path: Path, left: LeftOver, unless_changed: str | None, teller: Teller
-) -> str:
+def _save(journal: Journal, batch: Batch, path: Path, left: LeftOver, unless_changed: str, teller: Teller) -> str:
     try:
         made = write_workbook(path, content(journal, batch, left), unless_changed=unless_changed)
     except ChangedMeanwhile:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 _BLOCK = 1 << 20
+NOTHING = ""
+"""In place of a SHA-256: nothing may lie there."""
 
 
 class ChangedMeanwhile(OSError):
@@ -28,7 +30,8 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
     Until then `path` stays as it was, also when this process is killed. Folders are made, a link is followed, and
     the permissions of an older file are kept. OSError (disk full, or the target open in Excel on Windows) is left
     to the caller, and the temporary file is removed. `unless_changed` is the SHA-256 that the older file must still
-    have right before it is replaced; ChangedMeanwhile where it has another, or is gone.
+    have right before it is replaced; ChangedMeanwhile where it has another, or is gone. With NOTHING, ChangedMeanwhile
+    where a file has come to lie there.
     """
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,15 +41,26 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if unless_changed is not None:
-            _refuse_changed(target, unless_changed)
-        if target.exists():
-            beside.chmod(target.stat().st_mode)
-        beside.replace(target)
+        _put(beside, target, unless_changed)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _put(beside: Path, target: Path, unless_changed: str | None) -> None:
+    if unless_changed == NOTHING:
+        try:
+            _rename_new(beside, target)
+        except FileExistsError:
+            raise ChangedMeanwhile(target) from None
+        beside.unlink(missing_ok=True)
+        return
+    if unless_changed is not None:
+        _refuse_changed(target, unless_changed)
+    if target.exists():
+        beside.chmod(target.stat().st_mode)
+    beside.replace(target)
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -26,7 +26,7 @@ from finance_desk import CANARY, Desk, Outcome
 from ledger_server import LedgerDesk, at_a_ledger
 
 CRASHED = 137
-LONGEST = 120  # seconds for a command
+LONGEST = 300  # seconds for a command
 TRACED = {
     "http11.send_request_headers.started": "the first byte is about to leave",
     "http11.send_request_body.complete": "the last byte has left",
@@ -156,12 +156,7 @@ def wrap_the_doors(point: Points) -> None:
     from batchrun.io.journal import Journal
 
     methods: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
-    writing, start, trace, replace = (
-        Journal.writing,
-        runner_api.RunnerApi.start,
-        exchange._Progress.trace,
-        Path.replace,
-    )
+    writing, start, trace = Journal.writing, runner_api.RunnerApi.start, exchange._Progress.trace
 
     @contextmanager
     def counted_writing(journal: Any) -> Iterator[Any]:
@@ -183,19 +178,30 @@ def wrap_the_doors(point: Points) -> None:
         if name in TRACED and methods.get(progress) == b"POST":
             point(TRACED[name])
 
-    def counted_replace(path: Path, target: Path) -> Path:
-        counts = path.name.startswith(".batchrun-")
-        if counts:
-            point("before the workbook is replaced")
-        done = replace(path, target)
-        if counts:
-            point("after the workbook was replaced")
-        return done
-
     setattr(Journal, "writing", counted_writing)  # noqa: B010
     setattr(runner_api.RunnerApi, "start", counted_start)  # noqa: B010
     setattr(exchange._Progress, "trace", counted_trace)  # noqa: B010
+    _wrap_the_last_step_of_a_file(point)
+
+
+def _wrap_the_last_step_of_a_file(point: Points) -> None:
+    replace, link = Path.replace, Path.hardlink_to
+
+    def counted_replace(path: Path, target: Path) -> Path:
+        if not path.name.startswith(".batchrun-"):
+            return replace(path, target)
+        point("before the workbook is replaced")
+        done = replace(path, target)
+        point("after the workbook was replaced")
+        return done
+
+    def counted_link(path: Path, target: Path) -> None:
+        point("before the workbook is put in its place")
+        link(path, target)
+        point("after the workbook was put in its place")
+
     setattr(Path, "replace", counted_replace)  # noqa: B010
+    setattr(Path, "hardlink_to", counted_link)  # noqa: B010
 
 
 def _run(order: dict[str, Any], point: Points) -> None:

@@ -66,6 +66,7 @@ def test_at_every_point_of_a_run_and_of_its_resume_nothing_is_lost_or_twice(
 POINTS = {
     *("before a commit", "after a commit", "before a request", "the first byte is about to leave"),
     *("the last byte has left", "the answer's header is here", "after an answer"),
+    *("before the workbook is put in its place", "after the workbook was put in its place"),
     *("before the workbook is replaced", "after the workbook was replaced"),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.io.whole_file import ChangedMeanwhile, whole_file, write_whole
+from batchrun.io.whole_file import NOTHING, ChangedMeanwhile, whole_file, write_whole
 
 
 def test_a_file_appears_only_whole_and_its_folders_are_made(tmp_path: Path) -> None:
@@ -81,3 +81,18 @@ def test_a_file_that_is_as_it_was_is_replaced(tmp_path: Path) -> None:
     with whole_file(path, unless_changed=hashlib.sha256(b"old").hexdigest()) as file:
         file.write(b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_file_that_somebody_put_there_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    with pytest.raises(ChangedMeanwhile), whole_file(path, unless_changed=NOTHING) as file:
+        file.write(b"new")
+        path.write_bytes(b"theirs")
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"theirs", [path])
+
+
+def test_a_file_that_nobody_put_there_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    with whole_file(path, unless_changed=NOTHING) as file:
+        file.write(b"new")
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"new", [path])
