@@ -52,6 +52,8 @@ def _amount(control: ControlTotal, state: State) -> str:
 def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
     """Say how a batch stands."""
     lines = [bold(f"{one.batch} ({one.environment})"), *states(one.counts, one.totals)]
+    if one.disproof:
+        lines += ["", one.disproof]
     if one.workbook:
         lines += ["", f"Workbook: {one.workbook}"]
     if one.next:
