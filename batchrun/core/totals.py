@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Context, Decimal
 from functools import reduce
@@ -34,7 +35,7 @@ def as_settings(entries: Iterable[Summed]) -> list[str | dict[str, str]]:
 
 def value_shown(text: str) -> str:
     """Give the text of a cell that splits a total as it can stand in the total's name."""
-    return cut("".join(sign if sign.isprintable() else " " for sign in text).strip())
+    return cut(unicodedata.normalize("NFC", "".join(sign if sign.isprintable() else " " for sign in text)).strip())
 
 
 def name_of(one: Summed, value: str | None = None) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
-from batchrun.core.totals import Totals, amount_of, name_of
+from batchrun.core.totals import Totals, amount_of, counted, name_of
 from batchrun.core.trailers import SheetTrailer, trailer_of
 from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
@@ -146,7 +146,9 @@ def notes_of(through: Pass) -> list[str]:
     if through.job.choice.limit is not None:
         notes.append(f"Only the first {through.rows:,} rows were taken (--limit).")
     if through.trailer is not None:
-        notes.append(f"The trailer ({through.trailer.address}) agrees with the {through.trailer.rows:,} rows above it.")
+        notes.append(
+            f"The trailer ({through.trailer.address}) agrees with the {counted(through.trailer.rows, 'row')} above it."
+        )
     if not spec_checks.key_is_in_payload(through.job.spec):
         notes.append(
             "The key is not part of what is sent, so a run that is in doubt can never be proved to belong to a row."

@@ -210,6 +210,26 @@ def test_a_column_of_too_many_values_splits_no_total(desk: QuickCommands) -> Non
     assert "Amount is added up by Vendor, in which there are 101 different values, and 100 are the most" in message
 
 
+def test_the_amount_of_a_row_in_doubt_is_told_with_its_currency(desk: QuickCommands) -> None:
+    desk.server.switches.drop_after_accepting = lambda data: data["invoiceNumber"] == "00002"
+    desk.run().ended(1)
+    book = load_workbook(desk.folder / "results.xlsx")
+    assert "5.5 USD" in [cell.value for row in book["Doubts"] for cell in row]
+    book.close()
+    assert proof_lines(desk)["in doubt"] == [1, 0, 5.5]
+    settled = desk.command("resolve", "last", "--all-not-run", "--yes", "--json").ended(0)
+    assert "Amount USD 5.5 were NOT run" in settled.words
+
+
+def test_many_currencies_fit_a_screen(desk: QuickCommands) -> None:
+    written(desk, [(f"{number:05}", "V", f"{number}00.25", f"CU{number}") for number in range(1, 9)])
+    schema = {**SCHEMA, "properties": {**MILLS, "currency": {"type": "string"}}}
+    (desk.folder / "payout.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    lines = desk.command("check", "payouts.yaml").ended(0).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "Amount CU8  800.25  800.25" in lines
+
+
 # ------------------------------------------------------------------------------------------------ a trailer
 
 
@@ -303,6 +323,23 @@ def test_a_trailer_of_a_workbook_and_of_a_packed_file_is_held_to(desk: QuickComm
     assert desk.server.requests == [] and ask(desk, "SELECT id FROM batches") == []
     packed.write_bytes(gzip.compress(written(desk, [*ROWS, TRAILER]).read_bytes()))
     desk.run("--input", packed.name).ended(0)
+
+
+def test_a_trailer_speaks_of_the_rows_of_all_groups(desk: QuickCommands) -> None:
+    schema = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "object"}}}}
+    (desk.folder / "payout.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    with_trailer(desk)
+    job = (desk.folder / "payouts.yaml").read_text(encoding="utf-8").split("data:")[0]
+    data = "group_by: Currency\ndata: {'lines[].vendor': {column: Vendor, type: string}}\nrate: 200/s\n"
+    results = "results: {file: results.xlsx, totals: [Amount]}\n"
+    grouped = job.replace("key: Invoice No", "key: Currency") + data + results
+    (desk.folder / "payouts.yaml").write_text(grouped, encoding="utf-8")
+    written(desk, [*ROWS, off(TRAILER, 2, "22.625")])
+    assert "expected to be 22.625 (the trailer, payouts.csv!C6)" in stopped(desk)
+    assert "expected to be 22.625 (the trailer, payouts.csv!C6)" in stopped(desk, "--limit", "1", "--skip-invalid")
+    written(desk, [*ROWS, TRAILER])
+    assert desk.run().ended(0).document["runs"] == 2
+    assert proof_lines(desk)["Sum"] == [4, 22.635]
 
 
 # ---------------------------------------------------------------------------------------------- the proof

@@ -133,6 +133,7 @@ def test_a_name_may_be_that_of_a_value_which_no_row_has() -> None:
 def test_a_value_is_shown_trimmed_and_without_what_would_spoil_a_screen() -> None:
     assert value_shown("\xa0EUR \n") == "EUR"
     assert value_shown("a\nb\x1b[31m\ud800") == "a b [31m"
+    assert value_shown("cafe\u0301") == "caf\xe9"
     assert len(value_shown("x" * 500)) == 80
 
 
