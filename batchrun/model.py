@@ -150,15 +150,65 @@ class ResultRow:
     decision_status: str | None = None
 
 
+class Summed(NamedTuple):
+    """What is added up: a column; where `by` names another, each value of that one has a total of its own."""
+
+    column: str
+    by: str | None = None
+
+
+class SplitAmount(NamedTuple):
+    """A row's amount, and the value by which it is added up: empty where it is blank, None where nobody can tell."""
+
+    amount: Decimal | None
+    value: str | None
+
+
+# What a row adds to a control total; None where it cannot be read.
+Amount = Decimal | SplitAmount | None
+
+
 @dataclass(frozen=True, slots=True)
 class ControlTotal:
-    """One column's sum by state; `unreadable` counts the rows whose amount could not be read."""
+    """One control total by state; `unreadable` counts the rows whose amount could not be read.
+
+    `column` is what the total is called: the column that is added up or, where a column splits it, that and the
+    value (`Amount EUR`). Then `of` is the column that is added up.
+    """
 
     column: str
     decimals: int
     by_state: Mapping[State, Decimal]
     input: Decimal
     unreadable: int = 0
+    of: str | None = None
+
+
+class ProofLine(NamedTuple):
+    """One line of a proof: rows, and an amount for each control total."""
+
+    label: str
+    rows: int
+    amounts: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Holds what became of the rows against what was read.
+
+    `lines` end with the sum and the input, and with what corrections changed where there were any. `unreadable`
+    counts the amounts that could not be read. `verdicts` are those of the rows and of each total.
+    """
+
+    totals: tuple[ControlTotal, ...]
+    lines: tuple[ProofLine, ...]
+    unreadable: tuple[int, ...]
+    verdicts: tuple[bool, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether all adds up."""
+        return all(self.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +227,7 @@ class Summary:
     seconds: Mapping[str, float] = field(default_factory=dict)
     completions: tuple[tuple[datetime, int], ...] = ()
     notes: tuple[str, ...] = ()
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True)

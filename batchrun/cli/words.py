@@ -32,16 +32,36 @@ def table(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str
 
 
 def states(counts: Mapping[State, int], totals: Sequence[ControlTotal]) -> list[str]:
-    """Set counts and control totals by state, with their sums below."""
+    """Set counts and control totals by state, with their sums below; more totals than fit stand one below the other."""
+    lines = _by_state(counts, totals)
+    if len(totals) > 1 and max(map(len, lines)) > WIDTH:
+        lines = [*_by_state(counts, ()), "", *_by_total(counts, totals)]
+    return [*lines, *unreadable(totals)]
+
+
+def _by_state(counts: Mapping[State, int], totals: Sequence[ControlTotal]) -> list[str]:
     heads = ["state", "rows", *(control.column for control in totals)]
     lines = [heads]
     for state, count in counts.items():
         amounts = [_amount(control, state) for control in totals]
-        lines.append([state.value.replace("_", " "), f"{count:,}", *amounts])
+        lines.append([_word(state), f"{count:,}", *amounts])
     if len(counts) > 1:
         sums = [grouped(control.input, control.decimals) for control in totals]
         lines.append(["all", f"{sum(counts.values()):,}", *sums])
-    return [*table(lines, right=range(1, len(heads))), *unreadable(totals)]
+    return table(lines, right=range(1, len(heads)))
+
+
+def _by_total(counts: Mapping[State, int], totals: Sequence[ControlTotal]) -> list[str]:
+    heads = ["total", *map(_word, counts), "all"]
+    lines = [heads]
+    for control in totals:
+        amounts = [_amount(control, state) for state in counts]
+        lines.append([control.column, *amounts, grouped(control.input, control.decimals)])
+    return table(lines, right=range(1, len(heads)))
+
+
+def _word(state: State) -> str:
+    return state.value.replace("_", " ")
 
 
 def _amount(control: ControlTotal, state: State) -> str:
@@ -52,6 +72,8 @@ def _amount(control: ControlTotal, state: State) -> str:
 def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
     """Say how a batch stands."""
     lines = [bold(f"{one.batch} ({one.environment})"), *states(one.counts, one.totals)]
+    if one.disproof:
+        lines += ["", one.disproof]
     if one.workbook:
         lines += ["", f"Workbook: {one.workbook}"]
     if one.next:

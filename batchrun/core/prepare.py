@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from batchrun.core import cells, keys, mapping, payloads, selection, validation
+from batchrun.core import cells, keys, mapping, payloads, selection, totals, validation
 from batchrun.core.cells import Fault, Reading
 from batchrun.core.expressions import Expression
 from batchrun.core.mapping import RowMapper
 from batchrun.core.schema import Schema
 from batchrun.core.spec import JobSpec
-from batchrun.model import Problem, SheetInfo, SourceRow
+from batchrun.model import Amount, Cell, Problem, SheetInfo, SourceRow, SplitAmount, Summed, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A row that is ready to be journalled: `payload` is the JSON of `data`, None where the row is invalid.
 
-    `amounts` has one entry for each control total, zero where the cell is empty, None where it cannot be read.
+    `amounts` has one entry for each control total, zero where the cell is empty, None where it cannot be read; a split
+    total's tells the value, too.
     `member_of` is the number of the row whose payload this one is a part of; `note` says why a row without problems
     of its own is invalid.
     """
@@ -29,7 +30,7 @@ class Prepared:
     key: tuple[str, ...]
     payload: bytes | None
     problems: tuple[Problem, ...]
-    amounts: tuple[Decimal | None, ...]
+    amounts: tuple[Amount, ...]
     member_of: int | None = None
     note: str | None = None
 
@@ -47,7 +48,7 @@ class Preparer:
     mapper: RowMapper
     schema: Schema
     key_columns: tuple[int, ...]
-    amounts: tuple[Callable[[SourceRow], Decimal | None], ...]
+    amounts: tuple[Callable[[SourceRow], Amount], ...]
     where: Callable[[SourceRow], Any] | None
     rows: tuple[range, ...] = ()
     group_columns: tuple[int, ...] = ()
@@ -63,7 +64,7 @@ def compile_preparer(
         mapper=mapping.compile_mapping(spec.data, info, schema.document, params),
         schema=schema,
         key_columns=tuple(places[name] for name in spec.key),
-        amounts=tuple(_amount(spec, name, places[name]) for name in spec.results.totals),
+        amounts=tuple(_amount(spec, one, places) for one in spec.results.summed),
         where=_where(spec, places, params),
         rows=rows,
         group_columns=tuple(places[name] for name in spec.group_by),
@@ -95,7 +96,7 @@ def _prepared(preparer: Preparer, row: SourceRow) -> Prepared:
         key=keys.key_of(row, preparer.key_columns),
         payload=None if problems else payloads.to_json(mapped.data),
         problems=problems,
-        amounts=_amounts(preparer, row),
+        amounts=amounts_of(preparer, row),
     )
 
 
@@ -113,17 +114,20 @@ def _one_a_cause(of_key: tuple[Problem, ...], of_data: tuple[Problem, ...]) -> t
 def _broken(preparer: Preparer, row: SourceRow) -> Prepared:
     where = preparer.info.row_address(row.number)
     problems = tuple(Problem(row.number, where, None, None, None, fault.code, fault.message) for fault in row.faults)
-    return Prepared(row, (), None, problems, tuple(None for _ in preparer.amounts))
+    return Prepared(row, (), None, problems, amounts_of(preparer, row))
 
 
 def _unsure(preparer: Preparer, row: SourceRow, answer: Any) -> Prepared:
     fault = answer if isinstance(answer, Fault) else Fault("where-failed", "`where` gives neither true nor false here")
     where = preparer.info.row_address(row.number)
     problem = Problem(row.number, where, None, None, None, fault.code, fault.message)
-    return Prepared(row, keys.key_of(row, preparer.key_columns), None, (problem,), _amounts(preparer, row))
+    return Prepared(row, keys.key_of(row, preparer.key_columns), None, (problem,), amounts_of(preparer, row))
 
 
-def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Decimal | None, ...]:
+def amounts_of(preparer: Preparer, row: SourceRow) -> tuple[Amount, ...]:
+    """Give what a row adds to each control total; of one whose cells are not where they belong nobody can tell."""
+    if row.faults:
+        return tuple(None for _ in preparer.amounts)
     return tuple([amount(row) for amount in preparer.amounts])
 
 
@@ -134,8 +138,8 @@ def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) 
     return lambda row: expression.value(places, row.cells, params)
 
 
-def _amount(spec: JobSpec, name: str, column: int) -> Callable[[SourceRow], Decimal | None]:
-    reading = next((mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading())
+def _amount(spec: JobSpec, one: Summed, places: Mapping[str, int]) -> Callable[[SourceRow], Amount]:
+    reading, column = reading_of_column(spec, one.column), places[one.column]
 
     def amount(row: SourceRow) -> Decimal | None:
         cell = row.cells[column]
@@ -144,4 +148,25 @@ def _amount(spec: JobSpec, name: str, column: int) -> Callable[[SourceRow], Deci
         value = cells.as_number(cell, reading)
         return None if isinstance(value, Fault) else value
 
-    return amount
+    return amount if one.by is None else _split(amount, places[one.by], reading_of_column(spec, one.by))
+
+
+def _split(
+    amount: Callable[[SourceRow], Decimal | None], column: int, reading: Reading
+) -> Callable[[SourceRow], SplitAmount]:
+    def split(row: SourceRow) -> SplitAmount:
+        return SplitAmount(amount(row), _splitting(row.cells[column], reading))
+
+    return split
+
+
+def _splitting(cell: Cell, reading: Reading) -> str | None:
+    """Give the value of a cell that splits a total; None where nobody can tell it."""
+    if isinstance(cell, Unreadable):
+        return None
+    return "" if cells.is_blank(cell, reading) else totals.value_shown(cells.shown(cell))
+
+
+def reading_of_column(spec: JobSpec, name: str) -> Reading:
+    """Give how the job reads a column."""
+    return next((mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading())

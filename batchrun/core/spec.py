@@ -5,48 +5,18 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic_core import CoreSchema
 
 from batchrun.core import durations
-from batchrun.core.spec_types import (
-    Amounts,
-    Blank,
-    Column,
-    Columns,
-    Duration,
-    Names,
-    Rate,
-    Text,
-    as_text,
-    null_as_word,
-)
+from batchrun.core.spec_totals import Expect, Limits, Totals, Trailer
+from batchrun.core.spec_types import Blank, Column, Columns, Duration, Names, Part, Rate, Text, as_text, null_as_word
+from batchrun.model import Summed
 
 SAFE_PARAM = re.compile(r"[A-Za-z0-9._-]+")
 SOURCES = ("column", "value", "param", "expr")
 DEFAULT_RATE = "5/s"
 DEFAULT_CONCURRENCY = 8
-
-
-class Part(BaseModel):
-    """What every part of a spec shares: unknown keys are faults, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _lists_as_tuples(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        return {name: tuple(member) if isinstance(member, list) else member for name, member in value.items()}
 
 
 class Param(Part):
@@ -116,6 +86,7 @@ class Source(Part):
         None, description="What to do about rows that are hidden or filtered out; by default they are refused."
     )
     where: Text | None = Field(None, description="An expression; rows for which it is false are left out.")
+    trailer: Trailer | None = Field(None, description="A last row that tells how many rows there are, or their totals.")
     double_read: bool = Field(True, description="Read .xlsx with two independent readers that must agree.")
     max_size: Annotated[str, Field(pattern=r"^\d+ ?(MB|GB)$")] | None = Field(
         None, description="How large an Excel file may be once unpacked; 300 MB by default."
@@ -209,22 +180,12 @@ class Results(Part):
 
     file: Text | None = Field(None, description="Where it is written, relative to the spec; {param} is replaced.")
     output: Names | None = Field(None, description="Which output fields become columns; by default all that are seen.")
-    totals: Columns = Field((), description="Columns whose sums are control totals.")
+    totals: Totals = Field((), description="Columns whose sums are control totals; {sum, by} splits one by another.")
 
-
-class Expect(Part):
-    """What must hold before anything is sent."""
-
-    rows: Annotated[int, Field(ge=0)] | None = Field(None, description="How many rows there are, after filters.")
-    totals: Amounts = Field(default_factory=dict, description="Control totals: the column, and its sum.")
-
-
-class Limits(Part):
-    """Caps that nothing on live may go beyond."""
-
-    rows: Annotated[int, Field(ge=0)] | None = Field(None, description="The most rows that are sent.")
-    total: Amounts = Field(default_factory=dict, description="The most that a control total may be.")
-    each: Amounts = Field(default_factory=dict, description="The most that one row's amount may be.")
+    @property
+    def summed(self) -> tuple[Summed, ...]:
+        """What the control totals add up."""
+        return tuple(Summed(one.sum, one.by) for one in self.totals)
 
 
 class Review(Part):

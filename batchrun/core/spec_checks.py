@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from batchrun.core import cells, mapping, schema_types, targets
+from batchrun.core import cells, mapping, schema_types, targets, total_checks
 from batchrun.core.expressions import Expression, ExpressionError
 from batchrun.core.spec import SAFE_PARAM, JobSpec, Target
 from batchrun.core.spec_faults import Place, SpecFault
@@ -149,27 +149,13 @@ def _columns_named(spec: JobSpec) -> Iterator[tuple[Place, str]]:
         yield ("key",), name
     for name in spec.group_by:
         yield ("group_by",), name
-    for name in spec.results.totals:
-        yield ("results", "totals"), name
+    yield from total_checks.columns_of_totals(spec)
     for text, target in spec.data.items():
         if target.column is not None:
             yield (("data", text, "column") if len(target.model_fields_set) > 1 else ("data", text)), target.column
     for place, expression in _expressions(spec):
         if isinstance(expression, Expression):
             yield from ((place, name) for name in expression.columns)
-
-
-def total_faults(spec: JobSpec) -> Iterator[SpecFault]:
-    """Check that whatever is said of an amount is said of a control total."""
-    for place, names in (
-        (("expect", "totals"), spec.expect.totals),
-        (("limits", "total"), spec.limits.total),
-        (("limits", "each"), spec.limits.each),
-    ):
-        for name in names:
-            if name not in spec.results.totals:
-                told = did_you_mean(name, spec.results.totals) or "; add it to results.totals"
-                yield SpecFault((*place, name), f'"{cells.cut(name)}" is no control total{told}')
 
 
 def columns_needed(spec: JobSpec) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from batchrun.core import spec
+from batchrun.core import spec, spec_totals
 from batchrun.core.suggestions import did_you_mean
 from batchrun.core.targets import Step
 
@@ -28,6 +28,13 @@ _PARTS: dict[str, type[BaseModel]] = {
     "source": spec.Source,
     "results": spec.Results,
     "review": spec.Review,
+    "expect": spec_totals.Expect,
+    "limits": spec_totals.Limits,
+}
+_INNER: dict[Place, type[BaseModel]] = {
+    ("source", "trailer"): spec_totals.Trailer,
+    ("source", "trailer", "when"): spec_totals.TrailerMark,
+    ("results", "totals"): spec_totals.TotalOf,
 }
 _MESSAGES = {
     "missing": 'the key "{name}" is missing',
@@ -81,8 +88,10 @@ def _follows(fault: SpecFault, earlier: list[SpecFault]) -> bool:
 
 def _fault(detail: ErrorDetails) -> SpecFault:
     place = tuple(step for step in detail["loc"] if step != "[key]")
-    name = f"{place[-2]}[{place[-1]}]" if isinstance(place[-1], int) else str(place[-1])
     kind = detail["type"]
+    if place[:2] == ("results", "totals") and place[-1] == "sum" and kind != "missing":
+        place = place[:-1]  # most often a column's name stands there alone
+    name = f"{place[-2]}[{place[-1]}]" if isinstance(place[-1], int) else str(place[-1])
     if kind == "extra_forbidden":
         return SpecFault(place, f'unknown key "{name}"{did_you_mean(name, _known_keys(place[:-1]))}')
     if kind == "value_error":
@@ -111,6 +120,7 @@ def _known_keys(place: Place) -> Iterator[str]:
     if place:
         model = spec.Param if place[0] == "params" else spec.Target
         model = _PARTS.get(str(place[0]), model)
+        model = _INNER.get(tuple(step for step in place if not isinstance(step, int)), model)
     for name, field in model.model_fields.items():
         yield field.alias or name
 

@@ -1,4 +1,4 @@
-"""The types of a spec's fields: what each may hold, and how it is written."""
+"""The types of a spec's fields: what each may hold, and how it is written; and what all its parts share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ import unicodedata
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from batchrun.core import durations
+
+
+class Part(BaseModel):
+    """What every part of a spec shares: unknown keys are faults, and nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_as_tuples(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {name: tuple(member) if isinstance(member, list) else member for name, member in value.items()}
 
 
 def _rate(text: str) -> str:
@@ -59,11 +72,17 @@ Columns = Annotated[tuple[Column, ...], BeforeValidator(_as_list, json_schema_in
 
 
 def _amount(text: str) -> str:
-    try:
-        Decimal(text)
-    except ArithmeticError:
-        raise ValueError(f'"{text}" is no amount; write it as 48210.55') from None
+    if not is_amount(text):
+        raise ValueError(f'"{text}" is no amount; write it as 48210.55')
     return text
+
+
+def is_amount(text: str) -> bool:
+    """Tell whether a text is a number that amounts can be compared with; infinity and NaN are none."""
+    try:
+        return Decimal(text).is_finite()
+    except ArithmeticError:
+        return False
 
 
 AmountText = Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | float), AfterValidator(_amount)]

@@ -106,10 +106,10 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     tally.finish(through)
     report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
     report.totals, report.problems = tally.totals.controls(), tally.problems
-    report.notes = preparing.notes_of(through)
     report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
     expectations.check_expectations(through, tally.totals)
     expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
+    report.notes = preparing.notes_of(through)
     return report
 
 
@@ -122,7 +122,7 @@ class _Tally:
         self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
         self._journal = journal_if_any(journal_path)
         self._waiting: list[Prepared] = []
-        self.totals = Totals(job.spec.results.totals)
+        self.totals = Totals(job.spec.results.summed)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
 

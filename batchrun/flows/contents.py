@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from batchrun.core.next_steps import sentence
 from batchrun.core.overrides import fields_of
 from batchrun.core.review_cells import ReviewCells, review_cells
 from batchrun.core.schema import Schema
+from batchrun.core.totals import amount_of, decimals_of_columns, summed
 from batchrun.flows.clock import SystemClock
-from batchrun.flows.outcome import totals_of
+from batchrun.flows.figures import figures_of
 from batchrun.flows.summing_up import summary_of
 from batchrun.io import journal_decisions, journal_deliveries, journal_files, journal_rows, system
 from batchrun.io.doubts_sheet import DoubtTyped
@@ -24,7 +26,7 @@ from batchrun.io.journal_rows import RowRecord
 from batchrun.io.spec_file import schema_from
 from batchrun.io.workbook import WorkbookContent
 from batchrun.io.workbook_kept import Kept
-from batchrun.model import Cell, Doubt, Number, Problem, ResultRow, State
+from batchrun.model import Amount, Cell, Doubt, Number, Problem, ResultRow, SplitAmount, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,8 @@ NOTHING_LEFT = LeftOver()
 
 def content(journal: Journal, batch: Batch, left: LeftOver = NOTHING_LEFT) -> WorkbookContent:
     """Give all that a batch's workbook says."""
-    totals = totals_of(journal, batch)
-    decimals = {control.column: control.decimals for control in totals}
+    figures = figures_of(journal, batch)
+    decimals = decimals_of_columns(figures.totals)
     asked = _override_fields(journal, batch)
     fields = tuple(dict.fromkeys((*asked, *left.override_fields)))
     return WorkbookContent(
@@ -53,7 +55,7 @@ def content(journal: Journal, batch: Batch, left: LeftOver = NOTHING_LEFT) -> Wo
         override_fields=fields,
         typed_overrides=frozenset(asked),
         kept=left.kept,
-        summary=summary_of(journal, batch, totals),
+        summary=summary_of(journal, batch, figures),
         problems=lambda: _problems(journal, batch),
         amounts=tuple(decimals),
         decimals=decimals,
@@ -143,8 +145,8 @@ def workbook_word(batch: Batch) -> str:
 def shown_cells(record: RowRecord, batch: Batch) -> tuple[Cell, ...]:
     """Show the text of a control column as the number that it was read as, so that it adds up in Excel too."""
     shown = list(record.cells)
-    places = [batch.sheet.header.index(column) for column in batch.settings["totals"]]
-    for place, amount in zip(places, record.amounts, strict=False):
+    places = [batch.sheet.header.index(one.column) for one in summed(batch.settings["totals"])]
+    for place, amount in zip(places, map(amount_of, record.amounts), strict=False):
         if place < len(shown) and isinstance(shown[place], str) and shown[place] and amount is not None:
             shown[place] = Number(amount)
     return tuple(shown)
@@ -181,14 +183,17 @@ def _doubts(journal: Journal, batch: Batch, typed: Mapping[int, DoubtTyped]) -> 
             yield _doubt(record, batch, steps, typed.get(record.number, DoubtTyped("", "", "")))
 
 
+def _told(amount: Amount) -> str:
+    return f"{plain(amount_of(amount) or Decimal(0))} {amount.value if isinstance(amount, SplitAmount) else ''}".strip()
+
+
 def _doubt(record: RowRecord, batch: Batch, steps: Sequence[Mapping[str, Any]], typed: DoubtTyped) -> Doubt:
     ended = next((step["at"] for step in reversed(steps) if step["after"] == State.IN_DOUBT.value), None)
-    amounts = zip(batch.settings["totals"], record.amounts, strict=False)
     key = ", ".join(record.key)
     return Doubt(
         row=record.number,
         key=key,
-        amount=", ".join(plain(amount) for _, amount in amounts if amount is not None),
+        amount=", ".join(_told(amount) for amount in record.amounts if amount_of(amount) is not None),
         sent_after=record.sent_at,
         sent_before=parse_time(ended),
         look_for=f"a run of {batch.procedure_id} in {batch.environment}, created between these times, "

@@ -9,6 +9,7 @@ from pathlib import Path
 from batchrun.core import spec_checks
 from batchrun.core.spec import JobSpec
 from batchrun.core.suggestions import did_you_mean
+from batchrun.core.trailers import is_trailer
 from batchrun.errors import BadCommandLine, BadInput
 from batchrun.flows.loading import DEFAULT_SIZE
 from batchrun.io import journal_files
@@ -83,7 +84,7 @@ def _read(options: SourceOptions, spec: JobSpec, header: tuple[str, ...]) -> Cor
     with open_source(options) as source:
         found = source.info
         _refuse_missing_columns(found, spec)
-        rows = tuple(source.rows())
+        rows = _without_trailer(spec, found, tuple(source.rows()))
         if not rows:
             raise BadInput(f"there are no rows below the header ({found.row_address(found.header_row)})")
         places = {name: place for place, name in enumerate(found.header)}
@@ -92,6 +93,12 @@ def _read(options: SourceOptions, spec: JobSpec, header: tuple[str, ...]) -> Cor
         info = replace(found, header=header, positions=positions)
         notes = (*_notes(source.notes()), *_unused(found, header))
         return CorrectedFile(options.path, sha256, info, columns, rows, notes)
+
+
+def _without_trailer(spec: JobSpec, found: SheetInfo, rows: tuple[SourceRow, ...]) -> tuple[SourceRow, ...]:
+    """Leave out the sheet's trailer: it speaks of all rows of the sheet, and not of those that were corrected."""
+    trailer = spec.source.trailer
+    return rows[:-1] if trailer is not None and rows and is_trailer(trailer, found, rows[-1]) else rows
 
 
 def _fingerprint(path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchrun.core import correcting
 from batchrun.core.prepare import compile_preparer
+from batchrun.core.proofs import with_correction
 from batchrun.core.schema import Schema
 from batchrun.core.spec import JobSpec
 from batchrun.core.totals import Totals, counted, grouped
@@ -119,15 +121,22 @@ def _tell_unchanged(count: int, teller: Teller) -> None:
 
 
 def _tell_sums(batch: Batch, corrections: Corrections, teller: Teller) -> None:
+    before, after = _sums(batch, corrections.rows)
+    old, new = ({one.column: one for one in sums.controls()} for sums in (before, after))
+    for name in dict.fromkeys((*old, *new)):
+        was, is_now = (sums[name].input if name in sums else Decimal(0) for sums in (old, new))
+        if was != is_now:
+            decimals = max(sums[name].decimals for sums in (old, new) if name in sums)
+            teller.say(f"{name} of these rows in all: {grouped(was, decimals)} -> {grouped(is_now, decimals)}")
+
+
+def _sums(batch: Batch, rows: Iterable[Corrected]) -> tuple[Totals, Totals]:
+    """Add up rows as they were, and as they are to be."""
     before, after = Totals(batch.settings["totals"]), Totals(batch.settings["totals"])
-    for one in corrections.rows:
+    for one in rows:
         before.add(one.record.state, one.record.amounts)
         after.add(one.record.state, one.new.amounts)
-    for old, new in zip(before.controls(), after.controls(), strict=True):
-        if old.input != new.input:
-            decimals = max(old.decimals, new.decimals)
-            sums = f"{grouped(old.input, decimals)} -> {grouped(new.input, decimals)}"
-            teller.say(f"{new.column} of these rows in all: {sums}")
+    return before, after
 
 
 def write(connection: Connection, batch: Batch, corrections: Corrections, now: datetime) -> None:
@@ -151,7 +160,9 @@ def write(connection: Connection, batch: Batch, corrections: Corrections, now: d
     note = f"{told} corrected on {now:%Y-%m-%d} from {file.name} by {user} (SHA-256 {file.sha256})."
     held = journal_batches.find(connection, batch.name)
     assert held is not None  # noqa: S101  # batches are never removed
-    journal_batches.amend(connection, batch.id, notes=[*held.notes, note])
+    before, after = _sums(batch, changed)
+    settings = with_correction(held.settings, before.controls(), after.controls())
+    journal_batches.amend(connection, batch.id, notes=[*held.notes, note], settings=settings)
 
 
 def notes_by_position(corrections: Corrections) -> Mapping[int, str]:

@@ -2,56 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
-from batchrun.core.totals import Totals, counted, grouped
-from batchrun.errors import BadCommandLine, ExpectationFailed
+from batchrun.core.spec_types import is_amount
+from batchrun.core.total_checks import no_total
+from batchrun.core.totals import MOST_VALUES, Totals, counted, decimals_of, grouped, is_of_unreadable, split_of
+from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.preparing import Pass
-from batchrun.model import ControlTotal, State
+from batchrun.model import ControlTotal, State, Summed
 
 IN_JOB = "expect in the job"
 
 
+class _Expected(NamedTuple):
+    """An amount that a control total must have; `told` says in the message who expects it."""
+
+    name: str
+    amount: Decimal
+    told: str = ""
+
+
 def check_expectations(through: Pass, totals: Totals) -> None:
     """Hold rows and control totals against what was expected; raise ExpectationFailed with both figures."""
+    _refuse_too_many_values(totals)
     for rows, where in ((through.job.choice.expect_rows, "--expect-rows"), (through.job.spec.expect.rows, IN_JOB)):
-        if rows is not None and rows != through.rows:
-            raise ExpectationFailed(
-                f"{rows:,} rows were expected ({where}), and the sheet has {through.rows:,}; nothing was sent"
+        _check_rows(rows, where, through.rows)
+    for expected in _expected_totals(through.job, totals.entries):
+        _check_total(expected, totals)
+    trailer = through.trailer
+    if trailer is None:
+        return
+    if trailer.told_rows is not None:
+        _check_rows(int(trailer.told_rows.amount), f"the trailer, {trailer.told_rows.address}", trailer.rows)
+    for name, figure in trailer.told_totals.items():
+        _check_total(_Expected(name, figure.amount, f" (the trailer, {figure.address})"), trailer.totals)
+
+
+def _refuse_too_many_values(totals: Totals) -> None:
+    for one, controls in totals.by_entry():
+        if len(controls) > MOST_VALUES:
+            raise BadInput(
+                f"{one.column} is added up by {one.by}, in which there are {len(controls):,} different values, and "
+                f"{MOST_VALUES} are the most; name another column in results.totals. Nothing was sent"
             )
-    found = {control.column: control for control in totals.controls()}
-    for column, text, where in _expected_totals(through.job):
-        _check_total(column, text, where, found.get(column))
 
 
-def _expected_totals(job: LoadedJob) -> Iterator[tuple[str, str, str]]:
-    for column, text in job.choice.expect_totals.items():
-        yield column, text, "--expect-total"
-    for column, text in job.spec.expect.totals.items():
-        yield column, text, IN_JOB
-
-
-def _check_total(column: str, text: str, where: str, control: ControlTotal | None) -> None:
-    try:
-        expected = Decimal(text)
-    except InvalidOperation:
-        raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {column}=48210.55') from None
-    if control is None:
-        raise BadCommandLine(f'{where}: "{column}" is no control total; add it to results.totals in the job')
-    if control.unreadable:
+def _check_rows(expected: int | None, where: str, found: int) -> None:
+    if expected is not None and expected != found:
         raise ExpectationFailed(
-            f"{counted(control.unreadable, 'amount')} of {column} cannot be read, so the total cannot be compared "
-            f"with {text}; nothing was sent"
+            f"{expected:,} rows were expected ({where}), and the sheet has {found:,}; nothing was sent"
         )
-    if expected != control.input:
-        decimals = max(control.decimals, -int(expected.as_tuple().exponent))
+
+
+def _expected_totals(job: LoadedJob, entries: Sequence[Summed]) -> Iterator[_Expected]:
+    for name, text in job.choice.expect_totals.items():
+        if not is_amount(text):
+            raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {name}=48210.55')
+        told = no_total(name, entries)
+        if told is not None:
+            raise BadCommandLine(f"--expect-total: {told}")
+        yield _Expected(name, Decimal(text))
+    for name, text in job.spec.expect.totals.items():
+        yield _Expected(name, Decimal(text))
+
+
+def _check_total(expected: _Expected, totals: Totals) -> None:
+    name, amount, told = expected
+    control = next((one for one in totals.controls() if one.column == name), None)
+    one = split_of(name, totals.entries)
+    _refuse_unreadable(expected, control, one, totals)
+    found, decimals = (control.input, control.decimals) if control is not None else (Decimal(0), 0)
+    if amount != found:
+        decimals = max(decimals, decimals_of(amount))
+        none = f" (there is no row of that {one.by})" if control is None and one is not None else ""
         raise ExpectationFailed(
-            f"the total of {column} was expected to be {grouped(expected, decimals)}, "
-            f"and the sheet's is {grouped(control.input, decimals)}: "
-            f"a difference of {grouped(control.input - expected, decimals)}; nothing was sent"
+            f"the total of {name} was expected to be {grouped(amount, decimals)}{told}, "
+            f"and the sheet's is {grouped(found, decimals)}{none}: "
+            f"a difference of {grouped(found - amount, decimals)}; nothing was sent"
         )
+
+
+def _refuse_unreadable(expected: _Expected, control: ControlTotal | None, one: Summed | None, totals: Totals) -> None:
+    compared = f"so the total cannot be compared with {grouped(expected.amount, decimals_of(expected.amount))}"
+    if control is not None and control.unreadable:
+        raise ExpectationFailed(
+            f"{counted(control.unreadable, 'amount')} of {expected.name} cannot be read, {compared}{expected.told}; "
+            "nothing was sent"
+        )
+    if one is not None and (control is None or control.of is not None) and _has_unreadable_values(one, totals):
+        raise ExpectationFailed(
+            f"in some rows {one.by} cannot be read, and they may be of {expected.name}, {compared}{expected.told}; "
+            "nothing was sent"
+        )
+
+
+def _has_unreadable_values(one: Summed, totals: Totals) -> bool:
+    return any(is_of_unreadable(control, one) for control in totals.controls())
 
 
 def check_limits(through: Pass, counts: Mapping[State, int], totals: Totals) -> None:
@@ -62,25 +111,49 @@ def check_limits(through: Pass, counts: Mapping[State, int], totals: Totals) -> 
     ready = counts.get(State.READY, 0)
     if limits.rows is not None and ready > limits.rows:
         raise _beyond(f"{ready:,} rows would be sent", f"{limits.rows:,}")
-    for control in totals.controls():
-        _check_limits_of(control, limits.total.get(control.column), limits.each.get(control.column), through)
+    for one, controls in totals.by_entry():
+        _refuse_unreadable_below_limits(one, controls, through)
+        for control in controls:
+            _check_limits_of(control, through)
+        if one.by is not None:
+            _check_each(one.column, max((control.decimals for control in controls), default=0), through)
 
 
-def _check_limits_of(control: ControlTotal, total: str | None, each: str | None, through: Pass) -> None:
-    column, decimals = control.column, control.decimals
-    if control.unreadable and (total is not None or each is not None):
-        raise ExpectationFailed(
-            f"{counted(control.unreadable, 'amount')} of {column} cannot be read, so the job's limits cannot be held; "
-            "nothing was sent",
-            code="limit",
-        )
+def _refuse_unreadable_below_limits(one: Summed, controls: Sequence[ControlTotal], through: Pass) -> None:
+    """Raise where a limit cannot be held, since an amount, or the value that it belongs to, cannot be read."""
+    limits = through.job.spec.limits
+    capped = {*limits.total, *limits.each}
+    named = [name for name in capped if name == one.column or (one.by is not None and split_of(name, [one]))]
+    for control in controls:
+        whole = control.column in capped or (one.column in limits.each)
+        if control.unreadable and whole:
+            raise ExpectationFailed(
+                f"{counted(control.unreadable, 'amount')} of {control.column} cannot be read, so the job's limits "
+                "cannot be held; nothing was sent",
+                code="limit",
+            )
+        if is_of_unreadable(control, one) and any(name != one.column for name in named):
+            raise ExpectationFailed(
+                f"in some rows {one.by} cannot be read, so the job's limits of {one.column} cannot be held; "
+                "nothing was sent",
+                code="limit",
+            )
+
+
+def _check_limits_of(control: ControlTotal, through: Pass) -> None:
+    total = through.job.spec.limits.total.get(control.column)
     ready = control.by_state.get(State.READY, Decimal(0))
     if total is not None and ready > Decimal(total):
-        raise _beyond(f"the total of {column} is {grouped(ready, decimals)}", f"{Decimal(total):,}")
-    if each is not None and column in through.largest and through.largest[column][0] > Decimal(each):
-        amount, row = through.largest[column]
+        raise _beyond(f"the total of {control.column} is {grouped(ready, control.decimals)}", f"{Decimal(total):,}")
+    _check_each(control.column, control.decimals, through)
+
+
+def _check_each(name: str, decimals: int, through: Pass) -> None:
+    each = through.job.spec.limits.each.get(name)
+    if each is not None and name in through.largest and through.largest[name][0] > Decimal(each):
+        amount, row = through.largest[name]
         where = through.job.preparer.info.row_address(row)
-        raise _beyond(f"{where} has {column} {grouped(amount, decimals)}", f"{Decimal(each):,} for one row")
+        raise _beyond(f"{where} has {name} {grouped(amount, decimals)}", f"{Decimal(each):,} for one row")
 
 
 def _beyond(told: str, limit: str) -> ExpectationFailed:

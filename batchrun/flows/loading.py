@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from batchrun.core import selection, spec_checks
+from batchrun.core import selection, spec_checks, total_checks
 from batchrun.core.prepare import Preparer, compile_preparer
 from batchrun.core.spec import JobSpec
 from batchrun.core.spec_faults import SpecFault
@@ -83,7 +83,7 @@ def _own_faults(spec: JobSpec, params: Mapping[str, str]) -> Iterator[SpecFault]
     yield from spec_checks.param_faults(spec)
     yield from spec_checks.target_faults(spec)
     yield from spec_checks.expression_faults(spec)
-    yield from spec_checks.total_faults(spec)
+    yield from total_checks.total_faults(spec)
 
 
 def _raise_what_was_found(file: SpecFile, faults: Sequence[SpecFault], errors: Sequence[Exception]) -> None:

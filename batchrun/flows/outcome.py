@@ -8,8 +8,10 @@ from typing import Any
 
 from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
 from batchrun.core.lifecycle import OPEN, UNSENT
-from batchrun.core.totals import Totals, as_json
+from batchrun.core.proofs import disproof
+from batchrun.core.totals import as_json
 from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
+from batchrun.flows.figures import figures_of
 from batchrun.io import journal_batches, journal_rows, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -20,7 +22,10 @@ INTERRUPTION = "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a batch stands. `stopped` is null once nothing is left to send."""
+    """How a batch stands. `stopped` is null once nothing is left to send.
+
+    `disproof` says that the rows do not add up to what was read, and then nobody may take it for done.
+    """
 
     batch: str | None = None
     job: str | None = None
@@ -34,6 +39,7 @@ class Outcome:
     next: str | None = None
     interrupted: bool = False
     nothing_to_do: bool = False
+    disproof: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -42,6 +48,8 @@ class Outcome:
             return INTERRUPTED
         if self.stopped is not None:
             return STOPPED
+        if self.disproof is not None:
+            return NEEDS_ATTENTION
         if self.nothing_to_do:
             return COMPLETED
         if any(state in ATTENTION for state in self.counts):
@@ -78,9 +86,9 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
     with journal.reading() as connection:
         batch = journal_batches.find(connection, batch_name)
         assert batch is not None  # noqa: S101  # batches are never removed
-        counts = journal_batches.counts(connection, [batch.id]).get(batch.id, {})
         runs = journal_rows.count_payloads(connection, batch.id)
-        totals = totals_of(journal, batch)
+    figures = figures_of(journal, batch)
+    counts = figures.counts
     return Outcome(
         batch=batch.name,
         job=batch.job,
@@ -88,11 +96,12 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         rows=sum(counts.values()),
         runs=runs,
         counts=counts,
-        totals=totals,
+        totals=figures.totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
         next=next_command(batch, counts),
         interrupted=interrupted,
+        disproof=disproof(figures.proof, batch.name),
     )
 
 
@@ -101,16 +110,6 @@ def _abandoned(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> s
     if not any(state in UNSENT for state in counts) or system.is_locked(journal.lock_file(batch.id)):
         return None
     return "the program that was sending ended before its end"
-
-
-def totals_of(journal: Journal, batch: Batch) -> tuple[ControlTotal, ...]:
-    """Add up a batch's control totals by state."""
-    totals = Totals(batch.settings["totals"])
-    if totals.columns:
-        with journal.reading() as connection:
-            for state, amounts in journal_rows.amounts_by_state(connection, batch.id):
-                totals.add(state, amounts)
-    return totals.controls()
 
 
 def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:

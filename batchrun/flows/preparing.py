@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,24 +11,35 @@ from itertools import islice
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare
+from batchrun.core.totals import Totals, amount_of, counted, name_of
+from batchrun.core.trailers import SheetTrailer, trailer_of
 from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
-from batchrun.model import Problem
+from batchrun.model import Problem, SourceRow, SplitAmount
 
 EVERY = 5_000
 
 
 @dataclass
 class Pass:
-    """What one pass over the rows has counted."""
+    """What one pass over the rows has counted.
+
+    `read` adds up the amounts of its rows as they were read, whatever becomes of them.
+    """
 
     job: LoadedJob
     rows: int = 0
     left_out: int = 0
     keys: KeyIndex = field(default_factory=KeyIndex)
     repeats: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    largest: dict[str, tuple[Decimal, int]] = field(default_factory=dict)  # by column: the amount, and whose it is
+    largest: dict[str, tuple[Decimal, int]] = field(default_factory=dict)  # by total: the amount, and whose it is
+    read: Totals = field(init=False)
+    trailer: SheetTrailer | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.read = Totals(self.job.spec.results.summed)
+        self.trailer = trailer_of(self.job.spec, self.job.preparer)
 
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
@@ -38,26 +50,41 @@ def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     return (one for one in rows if _noted(through, one))
 
 
+def _sheet_rows(through: Pass) -> Iterator[SourceRow]:
+    """Give the sheet's rows of data: a trailer is none."""
+    rows = through.job.source.rows()
+    return rows if through.trailer is None else through.trailer.data_rows(rows)
+
+
 def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     if through.job.preparer.group_columns:
         yield from _grouped_rows(through, counting)
         return
-    for one in islice(_selected(through), through.job.choice.limit):
+    rows = _sheet_rows(through)
+    for one in islice(_selected(through, rows), through.job.choice.limit):
         through.rows += 1
         if one.key and all(one.key):
             through.keys.add(one.row.number, one.key)
         if through.rows % EVERY == 0:
             counting(through.rows)
         yield one
+    if through.trailer is not None:
+        deque(rows, maxlen=0)  # it speaks of the rows beyond --limit, too
     through.repeats = through.keys.repeats()
 
 
 def _noted(through: Pass, one: Prepared) -> bool:
-    """Remember the largest amount of each column, for the job's limits; a faulty row is not sent anyhow."""
-    for column, amount in zip(through.job.spec.results.totals, one.amounts, strict=True):
-        known = through.largest.get(column)
-        if amount is not None and not one.is_invalid and (known is None or amount > known[0]):
-            through.largest[column] = (amount, one.row.number)
+    """Remember the largest amount of each total, for the job's limits; a faulty row is not sent anyhow."""
+    if one.is_invalid:
+        return True
+    for summed, amount in zip(through.read.entries, one.amounts, strict=True):
+        number = amount_of(amount)
+        if number is not None:
+            value = amount.value if isinstance(amount, SplitAmount) else None
+            for name in {name_of(summed, value), summed.column}:
+                known = through.largest.get(name)
+                if known is None or number > known[0]:
+                    through.largest[name] = (number, one.row.number)
     return True
 
 
@@ -71,14 +98,14 @@ def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
         if read % EVERY == 0:
             counting(read)
 
-    found = groups.gather(through.job.preparer, through.job.source.rows(), through.job.choice.limit, seen)
+    found = groups.gather(through.job.preparer, _sheet_rows(through), through.job.choice.limit, seen)
     through.rows, through.left_out = len(found.rows), found.left_out
     yield from found.rows
 
 
-def _selected(through: Pass) -> Iterator[Prepared]:
+def _selected(through: Pass, rows: Iterator[SourceRow]) -> Iterator[Prepared]:
     preparer = through.job.preparer
-    for row in through.job.source.rows():
+    for row in rows:
         one = prepare(preparer, row)
         if one is None:
             through.left_out += 1
@@ -118,6 +145,10 @@ def notes_of(through: Pass) -> list[str]:
         notes.append(f"{through.left_out:,} rows were left out by `where` or --rows.")
     if through.job.choice.limit is not None:
         notes.append(f"Only the first {through.rows:,} rows were taken (--limit).")
+    if through.trailer is not None:
+        notes.append(
+            f"The trailer ({through.trailer.address}) agrees with the {counted(through.trailer.rows, 'row')} above it."
+        )
     if not spec_checks.key_is_in_payload(through.job.spec):
         notes.append(
             "The key is not part of what is sent, so a run that is in doubt can never be proved to belong to a row."

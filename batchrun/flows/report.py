@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from batchrun.core.suggestions import did_you_mean
-from batchrun.core.totals import counted
+from batchrun.core.totals import counted, decimals_of_columns
 from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import contents, reporting
-from batchrun.flows.outcome import Outcome, outcome_of, totals_of
+from batchrun.flows.figures import figures_of
+from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -42,7 +43,7 @@ def _states(only: str) -> tuple[State, ...]:
 
 
 def _write_only(journal: Journal, batch: Batch, teller: Teller, states: tuple[State, ...], path: Path) -> None:
-    amounts = {control.column: control.decimals for control in totals_of(journal, batch)}
+    amounts = decimals_of_columns(figures_of(journal, batch).totals)
     try:
         count = write_rows(
             path, batch.sheet.header, contents.source_rows(journal, batch, states), amounts=amounts, title=batch.name

@@ -16,11 +16,12 @@ from batchrun.flows import handing_in, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.deciding import Deciding, sending_of
 from batchrun.flows.doors import review_doors_for
+from batchrun.flows.figures import figures_of
 from batchrun.flows.finding import at_origins
 from batchrun.flows.folding import fold
 from batchrun.flows.handing_in import Plan, Planned
 from batchrun.flows.loops import run_loop
-from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of, totals_of
+from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.sending import Following
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_decisions, journal_files, journal_rows, system, workbook_lock
@@ -144,13 +145,13 @@ def _in_all(journal: Journal, batch: Batch, due: Sequence[Planned]) -> str:
 
 def _rows_and_sums(journal: Journal, batch: Batch, chosen: Sequence[Planned]) -> str:
     totals, rows = Totals(batch.settings["totals"]), 0
-    decimals = {one.column: one.decimals for one in totals_of(journal, batch)}
+    decimals = {one.column: one.decimals for one in figures_of(journal, batch).totals}
     with journal.reading() as connection:
         for one in chosen:
             for record in journal_rows.group_of(connection, batch, one.standing.position):
                 totals.add(record.state, record.amounts)
                 rows += 1
-    told = [f"{one.column} {grouped(one.input, decimals[one.column])}" for one in totals.controls()]
+    told = [f"{one.column} {grouped(one.input, decimals.get(one.column, one.decimals))}" for one in totals.controls()]
     others = sum(one.decision.outputs is not None for one in chosen)
     told += [f"{others:,} with other values"] if others else []
     return counted(rows, "row") + (f" ({', '.join(told)})" if told else "")

@@ -9,6 +9,7 @@ from pathlib import Path
 from batchrun.core import drafting
 from batchrun.core.durations import parse_rate, words
 from batchrun.core.lifecycle import UNSENT
+from batchrun.core.proofs import as_read
 from batchrun.core.spec_faults import SpecFault
 from batchrun.core.totals import Totals, counted, grouped, unreadable
 from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined
@@ -108,7 +109,8 @@ def _sealed(journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, *, y
         _confirm(draft, counts, totals, teller, yes=yes)
         staging.keep_files(journal, job, draft)
         with journal.writing() as connection:
-            journal_batches.amend(connection, batch_id, notes=notes)
+            read = as_read(through.rows, through.read.controls())
+            journal_batches.amend(connection, batch_id, notes=notes, settings={**draft.settings, "read": read})
             name = journal_batches.seal(connection, batch_id, SystemClock().now())
             batch = journal_batches.find(connection, name)
     assert batch is not None  # noqa: S101  # it was sealed a line above

@@ -16,6 +16,7 @@ from batchrun.core import naming, spec_checks
 from batchrun.core.conduct import most_refusals
 from batchrun.core.durations import parse_rate
 from batchrun.core.prepare import Prepared
+from batchrun.core.totals import as_settings
 from batchrun.errors import BadCommandLine, CouldNotStart, InvalidRows
 from batchrun.flows import preparing
 from batchrun.flows.clock import SystemClock
@@ -26,7 +27,7 @@ from batchrun.flows.telling import Counting
 from batchrun.io import journal_batches, journal_files, journal_rows, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Draft
-from batchrun.model import Problem
+from batchrun.model import Problem, State
 
 CHUNK = 1_000
 SHOWN = 20
@@ -101,7 +102,7 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
         "not_run": list(job.spec.procedure.not_run),
         "repeatable": job.spec.procedure.repeatable,
         "allow_duplicates": choice.allow_duplicates,
-        "totals": list(job.spec.results.totals),
+        "totals": as_settings(job.spec.results.summed),
         "output": None if job.spec.results.output is None else list(job.spec.results.output),
         "grouped": bool(job.spec.group_by),
         "description": job.spec.description,
@@ -185,6 +186,7 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
             leaders[one.row.number] = position
         leader = None if one.member_of is None else leaders[one.member_of]
         buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period, leader))
+        through.read.add(State.READY, one.amounts)
         invalid += one.is_invalid
         total += len(one.problems)
         first += one.problems[: max(0, SHOWN - len(first))]

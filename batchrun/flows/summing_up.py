@@ -9,16 +9,16 @@ from typing import Any
 from batchrun.core import latencies
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
-from batchrun.io import journal_batches, journal_rows
+from batchrun.flows.figures import Figures
+from batchrun.io import journal_rows
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
-from batchrun.model import ControlTotal, Summary
+from batchrun.model import Summary
 
 
-def summary_of(journal: Journal, batch: Batch, totals: tuple[ControlTotal, ...]) -> Summary:
+def summary_of(journal: Journal, batch: Batch, figures: Figures) -> Summary:
     """Give what the Summary sheet says."""
     with journal.reading() as connection:
-        counts = journal_batches.counts(connection, [batch.id])[batch.id]
         times = journal_rows.times(connection, batch.id)
     seconds = [(end - start).total_seconds() for start, end, state in times if end is not None and state in ENDED]
     starts = [start for start, _, _ in times]
@@ -26,12 +26,13 @@ def summary_of(journal: Journal, batch: Batch, totals: tuple[ControlTotal, ...])
     return Summary(
         title=f"{batch.job}: {batch.name}",
         facts=tuple(_facts(journal, batch, starts, ends).items()),
-        counts=counts,
-        rows=sum(counts.values()),
-        totals=totals,
+        counts=figures.counts,
+        rows=sum(figures.counts.values()),
+        totals=figures.proof.totals,
         seconds=latencies.percentiles([max(0.0, one) for one in seconds]),
         completions=latencies.over_time(min(starts), ends) if starts else (),
         notes=tuple(batch.notes),
+        proof=figures.proof,
     )
 
 

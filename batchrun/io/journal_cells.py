@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from batchrun.core.cells import plain
-from batchrun.model import Cell, Number, Unreadable
+from batchrun.model import Amount, Cell, Number, SplitAmount, Unreadable
 
 
 def dump(cells: Sequence[Cell]) -> bytes:
@@ -44,3 +44,26 @@ def _loaded(cell: dict[str, Any]) -> Cell:
     if "n" in cell:
         return Number(Decimal(cell["n"]), cell.get("w", 0))
     return datetime.fromisoformat(cell["d"]) if "d" in cell else Unreadable(*cell["x"])
+
+
+def dump_amounts(amounts: Sequence[Amount]) -> str:
+    """Write a row's amounts; one that is split is a pair with its value."""
+    return orjson.dumps([_dumped_amount(amount) for amount in amounts]).decode()
+
+
+def _dumped_amount(amount: Amount) -> Any:
+    if isinstance(amount, SplitAmount):
+        return [_dumped_amount(amount.amount), amount.value]
+    return None if amount is None else plain(amount)
+
+
+def load_amounts(text: str) -> list[Amount]:
+    """Read a row's amounts back."""
+    return [_loaded_amount(amount) for amount in orjson.loads(text)]
+
+
+def _loaded_amount(amount: str | list[str | None] | None) -> Amount:
+    if isinstance(amount, list):
+        number, value = amount
+        return SplitAmount(None if number is None else Decimal(number), value)
+    return None if amount is None else Decimal(amount)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
-import orjson
 from sqlalchemy import Connection, bindparam, insert, literal, select, update
 
 from batchrun.core import payloads
-from batchrun.core.cells import plain
 from batchrun.io import journal_cells
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_rows import RowRecord
 from batchrun.io.journal_tables import corrections, rows
-from batchrun.model import Cell
+from batchrun.model import Amount, Cell
 
 CHUNK = 500
 KEPT = ("payload", "payload_id", "cells", "amounts")
@@ -29,7 +26,7 @@ class NewValues:
     position: int
     payload: bytes
     cells: tuple[Cell, ...]
-    amounts: tuple[Decimal | None, ...]
+    amounts: tuple[Amount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def _new(batch: Batch, one: NewValues) -> dict[str, object]:
         "new_payload": one.payload,
         "new_payload_id": payloads.payload_id(one.payload),
         "new_cells": journal_cells.dump(one.cells),
-        "new_amounts": orjson.dumps([None if amount is None else plain(amount) for amount in one.amounts]).decode(),
+        "new_amounts": journal_cells.dump_amounts(one.amounts),
     }
 
 

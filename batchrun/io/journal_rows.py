@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from batchrun.core import payloads
-from batchrun.core.cells import plain
 from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.prepare import Prepared
 from batchrun.core.review import LIVE, DecisionState
 from batchrun.io import journal_cells
 from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_tables import batches, decisions, events, rows
-from batchrun.model import Cell, Environment, Problem, State
+from batchrun.model import Amount, Cell, Environment, Problem, State
 
 OTHER_PAYLOAD = ", with another payload than this row's"
 
@@ -33,7 +31,7 @@ class RowRecord:
     state: State
     key: tuple[str, ...]
     cells: tuple[Cell, ...]
-    amounts: tuple[Decimal | None, ...]
+    amounts: tuple[Amount, ...]
     problems: tuple[Problem, ...]
     attempts: int
     run_id: str | None
@@ -70,7 +68,7 @@ def staged_values(
         "payload": prepared.payload,
         "payload_id": payloads.payload_id(prepared.payload) if prepared.payload is not None else None,
         "cells": journal_cells.dump(prepared.row.cells),
-        "amounts": orjson.dumps([None if amount is None else plain(amount) for amount in prepared.amounts]).decode(),
+        "amounts": journal_cells.dump_amounts(prepared.amounts),
         "problems": orjson.dumps(prepared.problems).decode() if prepared.problems else None,
         "attempts": 0,
         "leader": leader,
@@ -188,11 +186,11 @@ def by_number(connection: Connection, batch: Batch, number: int) -> RowRecord | 
     return None if found is None else _record(found)
 
 
-def amounts_by_state(connection: Connection, batch_id: int) -> Iterator[tuple[State, list[Decimal | None]]]:
+def amounts_by_state(connection: Connection, batch_id: int) -> Iterator[tuple[State, list[Amount]]]:
     """Give every row's state and control amounts."""
     wanted = select(rows.c.state, rows.c.amounts).where(rows.c.batch_id == batch_id)
     for state, amounts in connection.execute(wanted.execution_options(yield_per=2000)):
-        yield State(state), _amounts(amounts)
+        yield State(state), journal_cells.load_amounts(amounts)
 
 
 def problems(connection: Connection, batch_id: int) -> Iterator[Problem]:
@@ -208,10 +206,6 @@ def history(connection: Connection, batch_id: int, position: int) -> list[dict[s
     return [dict(row._mapping) for row in connection.execute(wanted)]
 
 
-def _amounts(text: str) -> list[Decimal | None]:
-    return [None if amount is None else Decimal(amount) for amount in orjson.loads(text)]
-
-
 def _record(row: Row[Any]) -> RowRecord:
     return RowRecord(
         position=row.position,
@@ -219,7 +213,7 @@ def _record(row: Row[Any]) -> RowRecord:
         state=State(row.state),
         key=tuple(orjson.loads(row.key)),
         cells=journal_cells.load(row.cells),
-        amounts=tuple(_amounts(row.amounts)),
+        amounts=tuple(journal_cells.load_amounts(row.amounts)),
         problems=tuple(Problem(**problem) for problem in orjson.loads(row.problems)) if row.problems else (),
         attempts=row.attempts,
         run_id=row.run_id,

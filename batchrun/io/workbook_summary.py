@@ -6,17 +6,20 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
+from batchrun.core.proofs import SUM
 from batchrun.io.workbook_cells import plain_number
 from batchrun.io.workbook_charts import add_charts
 from batchrun.io.workbook_style import BAD, GOOD, INK, MUTED, RULE, TINTS, at, font, put_text, set_page, set_widths
-from batchrun.model import ControlTotal, State, Summary, column_letters
+from batchrun.model import ControlTotal, Proof, ProofLine, State, Summary, column_letters
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
 ADDS_UP, DOES_NOT = "adds up", "DOES NOT ADD UP"
+UNREADABLE = "amounts that could not be read"
 _LEFT_COLUMNS = 6  # facts need this much room beside their label; tables may take more
+_NARROWEST, _WIDEST = 16.0, 34.0
 _LINE = 15.0
 _FACT_CHARACTERS = 70
 
@@ -34,11 +37,13 @@ def dress_summary(summary: Summary) -> Callable[..., None]:
 
     def dress(sheet: Worksheet) -> None:
         width = max(_LEFT_COLUMNS, 3 + len(summary.totals))
-        set_widths(sheet, [22, 11, 11, *[16.0] * (width - 3), 3])
+        wide = [_width_of(total) for total in summary.totals]
+        set_widths(sheet, [22, 11, 11, *wide, *[_NARROWEST] * (width - 3 - len(wide)), 3])
         sheet.sheet_view.showGridLines = False
         _write_title(sheet, summary.title)
         row = _write_facts(sheet, 3, summary.facts, width)
         area, row = _write_states(sheet, row + 1, summary, width)
+        row = _write_proof(sheet, row + 1, summary.proof)
         row = _write_seconds(sheet, row + 1, summary)
         row = _write_notes(sheet, row + 1, summary.notes, width)
         row = max(row, add_charts(sheet, summary, area))
@@ -47,6 +52,10 @@ def dress_summary(summary: Summary) -> Callable[..., None]:
         sheet.print_options.horizontalCentered = True
 
     return dress
+
+
+def _width_of(total: ControlTotal) -> float:
+    return min(max(_NARROWEST, len(total.column) + 3.0), _WIDEST)
 
 
 def shown_states(summary: Summary) -> list[State]:
@@ -80,8 +89,7 @@ def _write_states(sheet: Worksheet, row: int, summary: Summary, width: int) -> t
     states = shown_states(summary)
     for offset, state in enumerate(states, 1):
         _write_state(sheet, row + offset, state, summary)
-    end = _write_checks(sheet, row + len(states) + 1, summary)
-    return Area(row + 1, row + len(states), width), end
+    return Area(row + 1, row + len(states), width), row + len(states) + 1
 
 
 def _write_state(sheet: Worksheet, row: int, state: State, summary: Summary) -> None:
@@ -98,41 +106,36 @@ def _write_state(sheet: Worksheet, row: int, state: State, summary: Summary) -> 
     _rule_below(sheet, row, 3 + len(summary.totals))
 
 
-def _write_checks(sheet: Worksheet, row: int, summary: Summary) -> int:
-    """Write sum, input, difference and the verdict below the states; answer the next free row."""
-    counted = sum(summary.counts.values())
-    sums = [sum(total.by_state.values(), Decimal(0)) for total in summary.totals]
-    inputs = [total.input for total in summary.totals]
-    off = [amount - told for amount, told in zip(sums, inputs, strict=True)]
-    for label, count, amounts in (
-        ("Sum", counted, sums),
-        ("Input", summary.rows, inputs),
-        ("Difference", counted - summary.rows, off),
-    ):
-        put_text(at(sheet, row, 1), label).font = font(bold=label == "Sum")
-        _write_numbers(sheet, row, count, amounts, summary.totals, bold=label == "Sum")
+def _write_proof(sheet: Worksheet, row: int, proof: Proof | None) -> int:
+    """Hold what became of the rows against what was read, line by line; answer the next free row."""
+    if proof is None:
+        return row
+    _head_table(sheet, row, ["Proof", "Rows", "", *(total.column for total in proof.totals)])
+    for line in proof.lines:
         row += 1
-    if any(total.unreadable for total in summary.totals):
-        _write_unreadable(sheet, row, summary.totals)
+        _write_line(sheet, row, line, proof.totals, bold=line.label == SUM)
+    if proof.totals:
         row += 1
-    _write_verdicts(sheet, row, [counted == summary.rows, *(not amount for amount in off)])
-    return row + 1
+        _write_unreadable(sheet, row, proof.unreadable)
+    _write_verdicts(sheet, row + 1, proof.verdicts)
+    return row + 2
 
 
-def _write_numbers(
-    sheet: Worksheet, row: int, count: int, amounts: Sequence[Decimal], totals: Sequence[ControlTotal], *, bold: bool
+def _write_line(
+    sheet: Worksheet, row: int, line: ProofLine, totals: Sequence[ControlTotal], *, bold: bool = False
 ) -> None:
-    _write_count(at(sheet, row, 2), count).font = font(bold=bold)
-    for column, (amount, total) in enumerate(zip(amounts, totals, strict=True), 4):
+    put_text(at(sheet, row, 1), line.label).font = font(bold=bold)
+    _write_count(at(sheet, row, 2), line.rows).font = font(bold=bold)
+    for column, (amount, total) in enumerate(zip(line.amounts, totals, strict=True), 4):
         _write_amount(at(sheet, row, column), amount, total).font = font(bold=bold)
     _rule_below(sheet, row, 3 + len(totals))
 
 
-def _write_unreadable(sheet: Worksheet, row: int, totals: Sequence[ControlTotal]) -> None:
-    put_text(at(sheet, row, 1), "Rows without an amount")
-    for column, total in enumerate(totals, 4):
-        _write_count(at(sheet, row, column), total.unreadable)
-    _rule_below(sheet, row, 3 + len(totals))
+def _write_unreadable(sheet: Worksheet, row: int, counts: Sequence[int]) -> None:
+    put_text(at(sheet, row, 1), UNREADABLE)
+    for column, count in enumerate(counts, 4):
+        _write_count(at(sheet, row, column), count)
+    _rule_below(sheet, row, 3 + len(counts))
 
 
 def _write_verdicts(sheet: Worksheet, row: int, verdicts: Sequence[bool]) -> None:

@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from pydantic import BaseModel
 from results_books import written
 
-from batchrun.core import review, review_answers, spec
+from batchrun.core import review, review_answers, spec, spec_totals
 from batchrun.core.answers import TABLE
 from batchrun.core.lifecycle import API_EVENTS, STEPS
 from batchrun.core.review import Decision, DecisionState, Recorded, Standing
@@ -76,7 +76,7 @@ def test_the_docs_name_every_line_of_the_table_of_decisions_in_its_order() -> No
 
 def test_the_docs_explain_every_key_of_a_job_spec() -> None:
     parts: list[type[BaseModel]] = [spec.JobSpec, spec.Param, spec.Procedure, spec.Source, spec.Target]
-    parts += [spec.Results, spec.Review]
+    parts += [spec.Results, spec.Review, spec_totals.TotalOf, spec_totals.Trailer, spec_totals.TrailerMark]
     page = text("job-spec.md")
     for part in parts:
         for name, field in part.model_fields.items():

@@ -11,6 +11,7 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from batchrun.core.proofs import LINES, proof_of
 from batchrun.io.workbook import WorkbookContent, write_workbook
 from batchrun.model import ControlTotal, State, Summary
 
@@ -25,6 +26,7 @@ PLAIN = Summary(
     seconds={"p50": 1.25, "p99": 8.5},
     completions=tuple((START + timedelta(seconds=5 * step), step) for step in range(4)),
     notes=("2 hidden rows were included.",),
+    proof=proof_of({State.FAILED: 1, State.COMPLETED: 3}, (TOTAL,), {}),
 )
 
 
@@ -37,9 +39,12 @@ def summary_sheet(path: Path, **changes: Any) -> Worksheet:
 
 
 def lines(sheet: Worksheet) -> dict[Any, list[Any]]:
-    """Give the left block's rows by their label."""
-    rows = sheet.iter_rows(max_col=6, values_only=True)
-    return {row[0]: [value for value in row[1:] if value is not None] for row in rows if row[0]}
+    """Give the left block's rows by their label; of those that come twice, the first."""
+    found: dict[Any, list[Any]] = {}
+    for row in sheet.iter_rows(max_col=6, values_only=True):
+        if row[0]:
+            found.setdefault(row[0], [value for value in row[1:] if value is not None])
+    return found
 
 
 @pytest.fixture
@@ -64,22 +69,37 @@ def test_states_stand_in_their_order_with_counts_shares_and_amounts(path: Path) 
     assert list(found).index("completed") < list(found).index("failed")
 
 
-def test_states_add_up_to_the_input(path: Path) -> None:
-    found = lines(summary_sheet(path))
+def test_the_proof_has_a_line_for_all_that_can_become_of_a_row(path: Path) -> None:
+    sheet = summary_sheet(path)
+    labels = [cell.value for cell in sheet["A"]]
+    proof = labels[labels.index("Proof") + 1 : labels.index("Check") + 1]
 
-    assert (found["Sum"], found["Input"], found["Difference"]) == ([4, 100], [4, 100], [0, 0])
+    assert proof == [*LINES, "Sum", "Input", "amounts that could not be read", "Check"]
+    found = lines(sheet)
+    assert (found["Sum"], found["Input"], found["open"]) == ([4, 100], [4, 100], [0, 0])
     assert found["Check"] == ["adds up", "adds up"]
 
 
 def test_a_difference_of_a_cent_is_shouted(path: Path) -> None:
-    found = lines(summary_sheet(path, rows=5, totals=(replace(TOTAL, input=Decimal("100.01")),)))
+    read = {"rows": 5, "totals": {"Amount": "100.01"}, "unreadable": {}}
+    found = lines(summary_sheet(path, proof=proof_of(PLAIN.counts, PLAIN.totals, {"read": read})))
 
-    assert found["Difference"] == [-1, -0.01]
+    assert (found["Sum"], found["Input"]) == ([4, 100], [5, 100.01])
     assert found["Check"] == ["DOES NOT ADD UP", "DOES NOT ADD UP"]
 
 
-def test_rows_without_an_amount_are_counted(path: Path) -> None:
-    assert lines(summary_sheet(path, totals=(replace(TOTAL, unreadable=2),)))["Rows without an amount"] == [2]
+def test_amounts_that_could_not_be_read_are_counted(path: Path) -> None:
+    proof = proof_of(PLAIN.counts, [replace(TOTAL, unreadable=2)], {})
+    assert lines(summary_sheet(path, proof=proof))["amounts that could not be read"] == [2]
+
+
+def test_each_currency_has_a_column_of_its_own(path: Path) -> None:
+    totals = (replace(TOTAL, column="Amount EUR", of="Amount"), replace(TOTAL, column="Amount (no Currency)"))
+    found = lines(summary_sheet(path, totals=totals, proof=proof_of(PLAIN.counts, totals, {})))
+
+    assert found["State"] == ["Rows", "Share", "Amount EUR", "Amount (no Currency)"]
+    assert (found["Proof"], found["Sum"]) == (["Rows", "Amount EUR", "Amount (no Currency)"], [4, 100, 100])
+    assert found["Check"] == ["adds up"] * 3
 
 
 def test_an_amount_beyond_fifteen_digits_is_shown_to_the_cent(path: Path) -> None:
@@ -119,7 +139,8 @@ def test_the_time_axis_fits_the_span(path: Path, slice_: timedelta, shown: str) 
 
 
 def test_an_empty_batch_has_a_summary_without_charts(path: Path) -> None:
-    sheet = summary_sheet(path, counts={}, rows=0, totals=(), seconds={}, completions=(), notes=())
+    proof = proof_of({}, (), {})
+    sheet = summary_sheet(path, counts={}, rows=0, totals=(), seconds={}, completions=(), notes=(), proof=proof)
 
     assert lines(sheet)["Check"] == ["adds up"]
     with zipfile.ZipFile(path) as archive:

@@ -10,7 +10,7 @@ from small_jobs import fields, job, prepared, told
 
 from batchrun.core.prepare import prepare
 from batchrun.core.selection import parse_rows
-from batchrun.model import Number, RowFault, SourceRow, Unreadable
+from batchrun.model import Number, RowFault, SourceRow, SplitAmount, Unreadable
 
 SCHEMA = fields(k={"type": "string"}, a={"type": "number"})
 DATA = {"k": "K", "a": "A"}
@@ -102,3 +102,16 @@ def test_a_long_integer_is_sent_digit_for_digit() -> None:
     made = job({"n": "A"}, "A", fields(n={"type": "integer"}))
     assert prepared(made, "9" * 40).payload == b'{"n":' + b"9" * 40 + b"}"
     assert prepared(made, Number(Decimal(5))).payload == b'{"n":5}'
+
+
+def test_an_amount_is_split_by_what_another_column_shows() -> None:
+    totals = {"totals": {"sum": "A", "by": "C"}}
+    made = job({"a": "A", "c": {"column": "C", "blank_values": ["n/a"]}}, ["A", "C"], {}, results=totals)
+    spoilt = Unreadable("error-cell", "an error", "#N/A")
+    for cell, value in ((" EUR\xa0", "EUR"), (Number(Decimal(7), 3), "007"), (None, ""), (" ", ""), ("n/a", "")):
+        assert prepared(made, "1.50", cell).amounts == (SplitAmount(Decimal("1.50"), value),)
+    assert prepared(made, "1.50", spoilt).amounts == (SplitAmount(Decimal("1.50"), None),)
+    assert prepared(made, "1,50", "EUR").amounts == (SplitAmount(None, "EUR"),)
+    broken = prepare(made, SourceRow(2, ("k", "1", "EUR"), (RowFault("too-few-cells", "x"),)))
+    assert broken is not None
+    assert broken.amounts == (None,)

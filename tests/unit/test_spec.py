@@ -11,6 +11,7 @@ from small_jobs import document, spec_of
 
 from batchrun.core.spec import DEFAULT_CONCURRENCY, JobSpec, Target, json_schema
 from batchrun.core.spec_faults import build
+from batchrun.model import Summed
 
 DATA: dict[str, Any] = {"a": "A"}
 
@@ -27,7 +28,28 @@ def test_a_plain_string_names_a_column_and_lists_may_be_one_name() -> None:
     made = spec_of({"a": "A", "b": {"value": None}}, key=["K", "L"], results={"totals": "A", "output": ["x"]})
     assert made.data["a"] == Target(column="A")
     assert [target.source for target in made.data.values()] == ["column", "value"]
-    assert (made.key, made.results.totals, made.results.output) == (("K", "L"), ("A",), ("x",))
+    assert (made.key, made.results.summed, made.results.output) == (("K", "L"), (Summed("A"),), ("x",))
+
+
+def test_a_control_total_may_be_split_by_another_column() -> None:
+    split = {"sum": "Amount ", "by": "Currency"}
+    for given in (split, [split], ["Fee", split], {"sum": "Fee"}):
+        made = spec_of({"a": "A"}, results={"totals": given}).results.summed
+        assert set(made) <= {Summed("Amount", "Currency"), Summed("Fee")}
+
+
+def test_a_trailer_tells_something() -> None:
+    made, faults = build(document({"a": "A"}, source={"file": "x", "trailer": {"when": {"column": "K", "equals": 99}}}))
+    assert made is not None and made.source.trailer is None
+    assert [fault.message for fault in faults] == [
+        "a trailer tells how many rows there are, or their totals; add rows: or totals:"
+    ]
+
+
+@pytest.mark.parametrize("amount", ["nan", "Infinity", "-inf", "12,50", ""])
+def test_what_cannot_be_compared_is_no_amount(amount: str) -> None:
+    _, faults = build(document({"a": "A"}, expect={"totals": {"A": amount}}))
+    assert [fault.message for fault in faults] == [f'"{amount}" is no amount; write it as 48210.55']
 
 
 def test_a_sheet_is_named_or_numbered_and_statuses_may_mean_not_run() -> None:
@@ -39,7 +61,11 @@ def test_a_sheet_is_named_or_numbered_and_statuses_may_mean_not_run() -> None:
 @pytest.mark.parametrize("name", ["Montant payé", "Montant paye\u0301", "Montant\u00a0payé", " Montant payé "])
 def test_a_columns_name_is_compared_trimmed_and_composed_as_headers_are(name: str) -> None:
     made = spec_of({"a": name, "b": {"column": name, "blank": "null"}}, key=name, results={"totals": [name]})
-    assert {*made.key, *made.results.totals, *(target.column for target in made.data.values())} == {"Montant payé"}
+    assert {
+        *made.key,
+        *(one.column for one in made.results.summed),
+        *(target.column for target in made.data.values()),
+    } == {"Montant payé"}
 
 
 @pytest.mark.parametrize(("text", "size"), [("5MB", 5 * 10**6), ("2 GB", 2 * 10**9)])

@@ -19,7 +19,6 @@ from batchrun.core.spec_checks import (
     params_in,
     schema_faults,
     target_faults,
-    total_faults,
 )
 
 DATA: dict[str, Any] = {"a": "A"}
@@ -209,15 +208,3 @@ def test_a_job_without_expressions_needs_its_columns_alone() -> None:
     made = spec_of({"a": "A", "b": {"value": 1}})
     assert columns_needed(made) == ("K", "A")
     assert not key_is_in_payload(made)
-
-
-def test_amounts_are_expected_and_limited_of_control_totals_only() -> None:
-    good = spec_of({"a": "A"}, results={"totals": ["Amount"]}, expect={"rows": 2, "totals": {"Amount": "1.50"}})
-    assert list(total_faults(good)) == []
-    bad = spec_of({"a": "A"}, results={"totals": ["Amount"]}, limits={"total": {"Amout": "1"}, "each": {"Sum": "2"}})
-    assert [(fault.place, fault.message) for fault in total_faults(bad)] == [
-        (("limits", "total", "Amout"), '"Amout" is no control total; did you mean "Amount"?'),
-        (("limits", "each", "Sum"), '"Sum" is no control total; known are "Amount"'),
-    ]
-    (none,) = total_faults(spec_of({"a": "A"}, expect={"totals": {"Amount": 1}}))
-    assert none.message == '"Amount" is no control total; add it to results.totals'
