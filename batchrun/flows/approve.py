@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def prepared(path: Path, who: str) -> Approving:
 
 def _refuse_approved(file: PlanFile) -> None:
     place = file.approval_path
-    if not place.exists():
+    if not os.path.lexists(place):
         return
     earlier, _ = planned.read_approval(place)
     raise PlanRefused(

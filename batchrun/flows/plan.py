@@ -120,6 +120,8 @@ def _exists(place: Path) -> BadCommandLine:
 def _write(output: Path, content: bytes, workbook: Path, shown: PlanWorkbook) -> None:
     """Write both files, or none."""
     place = workbook
+    if output.parent.exists() and not output.parent.is_dir():
+        raise BadCommandLine(f"{output} cannot be written: {output.parent.name} is no folder")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_new(workbook, plan_workbook(shown, workbook.parent))

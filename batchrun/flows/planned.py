@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def read_approval(path: Path) -> tuple[Approval, bytes]:
     except ValueError:
         raise PlanRefused(
             f"{path.name} is not as batchrun wrote it: it was altered since, or it is no approval of this version; "
-            "nothing was sent. Have the plan approved once more, by another name of the plan",
+            "nothing was sent. Move it away, and have the plan approved once more",
             code="approval-altered",
         ) from None
 
@@ -128,7 +129,7 @@ def approved(path: Path, job: Path | None) -> Approved:
     whatever fault the change has brought.
     """
     file = read_plan(path)
-    if not file.approval_path.exists():
+    if not os.path.lexists(file.approval_path):
         raise PlanRefused(
             f"{path.name} is not approved: there is no {file.approval_path.name} beside it; nothing was sent. "
             f"It takes a second person than {file.plan.made_by}, who made it",

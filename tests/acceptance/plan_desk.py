@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from crashing_batchrun import Crash, Crasher, QuickCommands
-from finance_desk import JOB, Outcome, invoices, leaks
+import keyring
+import pytest
+from finance_desk import CANARY, JOB, Desk, Outcome, invoices, leaks
 from independent_server import independent_server
+from keyring.backends import null
+
+from batchrun.cli.main import main
 
 MAKER = "eve"
 OUTPUTS = '{"type": "object", "properties": {"amount": {"type": "number"}}}'
@@ -18,14 +24,24 @@ PLANNED = f"{JOB}review: {{outputs: outputs.schema.json}}\n"
 PLAN, APPROVAL = "october.plan.json", "october.approval.json"
 
 
-class PlanDesk(QuickCommands):
-    """A desk whose system's user is the maker; the server's address goes where it may be said."""
+class PlanDesk(Desk):
+    """A desk whose system's user is the maker; its commands run in this very process, which is quick."""
 
-    def crash(self, crash_at: int | None, *words: str, environment: Any = None) -> Crash:
-        """Run a command up to its n-th point."""
+    def command(self, *words: str | Path, key: str | None = None, complete: bool = True, **more: Any) -> Outcome:
+        """Run a command to its end; a key replaces the desk's, an empty one takes it away."""
+        assert not more
         says = words[0] in {"run", "check", "plan"} and not {"--plan", "--simulate", "--base-url"} & set(words)
-        line = [*words, *(["--base-url", self.server.origin] if says else [])]
-        return self.crasher.run(line, self.folder, environment or self.environment, crash_at)
+        line = [*map(str, words), *(["--base-url", self.server.origin] if says else [])]
+        environment = self.environment if key is None else {**self.environment, "RAPIDFOLIO_API_KEY": key}
+        out, err = io.StringIO(), io.StringIO()
+        with _elsewhere(self.folder, environment), redirect_stdout(out), redirect_stderr(err):
+            code = _exit_code(line)
+        assert CANARY.decode() not in out.getvalue() + err.getvalue()
+        return Outcome(code, out.getvalue(), err.getvalue())
+
+    def in_a_process(self, *words: str | Path) -> Outcome:
+        """Run a command as a process of its own."""
+        return super().command(*words, origin=False)
 
     def plan(self, *words: str, output: str = PLAN, **more: Any) -> Outcome:
         """Plan the desk's job."""
@@ -57,12 +73,34 @@ class PlanDesk(QuickCommands):
         return outcome
 
 
+def _exit_code(line: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(line)
+    return int(ended.value.code or 0)
+
+
 @contextmanager
-def at_a_plan_desk(folder: Path, crasher: Crasher) -> Iterator[PlanDesk]:
+def _elsewhere(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    """Work in another folder, with another environment, and without this machine's own key store."""
+    before, place, store = dict(os.environ), Path.cwd(), keyring.get_keyring()
+    try:
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update({name: text for name, text in environment.items() if text})
+        keyring.set_keyring(null.Keyring())
+        yield
+    finally:
+        keyring.set_keyring(store)
+        os.environ.clear()
+        os.environ.update(before)
+        os.chdir(place)
+
+
+@contextmanager
+def at_a_plan_desk(folder: Path) -> Iterator[PlanDesk]:
     """Give a desk with a job of five rows; afterwards, nothing that was left behind holds an API key."""
     with independent_server() as server:
         desk = PlanDesk(folder, server)
-        desk.crasher = crasher
         desk.environment |= {"USER": MAKER, "LOGNAME": MAKER, "XDG_STATE_HOME": str(folder / "home" / "state")}
         (folder / "outputs.schema.json").write_text(OUTPUTS, encoding="utf-8")
         desk.job(lambda _: PLANNED)

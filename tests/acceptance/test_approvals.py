@@ -7,22 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import Crasher, a_crasher
 from plan_desk import APPROVAL, MAKER, PLAN, PlanDesk, at_a_plan_desk, reseal
 
 OTHER = "ed25519:yaiFg1FUn8/hR5eICgNSBVnWi1S5FWJly3/D/4/VSyo="
 
 
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
-
-
 @pytest.fixture
-def desk(tmp_path: Path, crasher: Crasher) -> Iterator[PlanDesk]:
-    with at_a_plan_desk(tmp_path, crasher) as one:
+def desk(tmp_path: Path) -> Iterator[PlanDesk]:
+    with at_a_plan_desk(tmp_path) as one:
         yield one
 
 
@@ -204,3 +196,52 @@ def test_the_plan_and_its_approval_are_kept_in_the_journal(desk: PlanDesk) -> No
         "approval_sha256": kept["approval_sha256"],
     }
     assert json.loads((desk.folder / APPROVAL).read_bytes())["plan_sha256"] == kept["sha256"]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_only_a_yes_approves(desk: PlanDesk, answer: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from batchrun.errors import Declined
+    from batchrun.flows import approve as flow
+
+    asked: list[str] = []
+
+    class Person:
+        def ask(self, question: str) -> bool | None:
+            asked.append(question)
+            return answer
+
+    monkeypatch.setenv("XDG_STATE_HOME", desk.environment["XDG_STATE_HOME"])
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", desk.environment["PYTHON_KEYRING_BACKEND"])
+    desk.plan().ended(0)
+    approving = flow.prepared(desk.folder / PLAN, "ana")
+    if answer:
+        assert not flow.approve(approving, Person(), yes=False).approval.signed  # type: ignore[arg-type]
+    else:
+        with pytest.raises(Declined):
+            flow.approve(approving, Person(), yes=False)  # type: ignore[arg-type]
+    assert asked == ["Approve october.plan.json as ana (claimed: not signed)?"]
+    assert (desk.folder / APPROVAL).exists() == answer
+
+
+def test_of_two_approvals_at_once_one_is_told_of_the_other(desk: PlanDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from batchrun.errors import PlanRefused
+    from batchrun.flows import approve as flow
+
+    monkeypatch.setenv("XDG_STATE_HOME", desk.environment["XDG_STATE_HOME"])
+    desk.plan().ended(0)
+    both = [flow.prepared(desk.folder / PLAN, who) for who in ("ana", "bob")]
+    flow.approve(both[0], None, yes=True)  # type: ignore[arg-type]
+    with pytest.raises(PlanRefused, match="was approved by ana"):
+        flow.approve(both[1], None, yes=True)  # type: ignore[arg-type]
+
+
+def test_the_whole_way_as_processes(desk: PlanDesk) -> None:
+    desk.asks_for("signed")
+    url = ("--base-url", desk.server.origin)
+    desk.in_a_process("plan", "payouts.yaml", "-o", PLAN, *url).ended(0)
+    assert desk.in_a_process("key", "new", "--as", "ana").ended(0).stdout.startswith("ed25519:")
+    assert "signed" in desk.in_a_process("approve", PLAN, "--as", "ana", "--yes").ended(0).stdout
+    assert "--base-url cannot go with --plan" in desk.in_a_process("run", "--plan", PLAN, *url).ended(2).stderr
+    done = desk.in_a_process("run", "--plan", PLAN).ended(0)
+    assert "approved by ana (signed)" in done.stderr
+    assert len(desk.server.runs) == 5

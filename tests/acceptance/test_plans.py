@@ -6,11 +6,11 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crashing_batchrun import Crasher, a_crasher
 from finance_desk import invoices, total, with_cell
 from independent_server import LIVE_KEY
 from openpyxl import load_workbook
@@ -19,16 +19,9 @@ from plan_desk import APPROVAL, MAKER, OUTPUTS, PLAN, PLANNED, PlanDesk, at_a_pl
 ROWS = invoices(5)
 
 
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    """Load batchrun once for all commands of this module."""
-    with a_crasher() as one:
-        yield one
-
-
 @pytest.fixture
-def desk(tmp_path: Path, crasher: Crasher) -> Iterator[PlanDesk]:
-    with at_a_plan_desk(tmp_path, crasher) as one:
+def desk(tmp_path: Path) -> Iterator[PlanDesk]:
+    with at_a_plan_desk(tmp_path) as one:
         yield one
 
 
@@ -51,6 +44,10 @@ def test_a_plan_sends_nothing_needs_no_key_and_says_all_that_would_be_sent(desk:
     desk.sheet(with_cell(ROWS, 2, Amount="bad"))
     assert "invalid" in desk.plan(key="").ended(2).document["error"]["message"]
     assert not (desk.folder / PLAN).exists()
+    assert (
+        "6 rows were expected"
+        in desk.plan("--expect-rows", "6", "--skip-invalid").ended(2).document["error"]["message"]
+    )
     planned = desk.plan("--skip-invalid", "--rows", "2-5", key="").ended(0).document
     content = (desk.folder / PLAN).read_bytes()
     plan = json.loads(content)
@@ -77,7 +74,7 @@ def test_a_plan_sends_nothing_needs_no_key_and_says_all_that_would_be_sent(desk:
 def test_a_plan_is_run_as_it_was_approved_and_the_batch_remembers_it(desk: PlanDesk) -> None:
     ready(desk)
     done = desk.run_plan().ended(0)
-    assert desk.server.sent("invoiceNumber") == [row["Invoice No"] for row in ROWS]
+    assert sorted(desk.server.sent("invoiceNumber")) == [row["Invoice No"] for row in ROWS]
     told = facts(Path(done.document["workbook"]), "Summary")
     assert told["Approved by"] == "ana (claimed: not signed)"
     assert told["Plan"] == f"{PLAN}, made by {MAKER}"
@@ -321,6 +318,91 @@ def test_rows_of_an_approved_plan_are_not_sent_with_other_values(desk: PlanDesk)
     desk.server.switches.refuse = lambda data: None
     desk.command("retry", "last", "--json").ended(0)
     assert desk.server.sent("amount").count(desk.server.runs["run_000001x"].data["amount"]) == 1
+
+
+def test_what_cannot_be_written_is_said(desk: PlanDesk) -> None:
+    assert "cannot be written" in desk.plan(output="payouts.csv/o.plan.json").ended(2).document["error"]["message"]
+    assert "can be read again" in desk.plan("--input", "-").ended(2).document["error"]["message"]
+    long = "x" * 250
+    desk.plan(output=long).ended(0)
+    assert "cannot be written" in desk.approve(plan=long).ended(2).document["error"]["message"]
+    assert "name the job to run" in desk.command("run", "--json", "--simulate").ended(2).document["error"]["message"]
+
+
+def test_a_plan_of_rows_that_were_all_sent_says_that_nothing_would_be(desk: PlanDesk) -> None:
+    desk.run().ended(0)
+    planned = desk.plan("--rows", "2-3").ended(0)
+    assert planned.document["counts"] == {"duplicate": 2}
+    assert "nothing would be sent" in planned.words
+
+
+def test_a_group_of_rows_is_planned_and_run_as_one_payload(desk: PlanDesk) -> None:
+    desk.job(
+        lambda text: text.replace("key: Invoice No", "key: Vendor\ngroup_by: Vendor").replace(
+            "  invoiceNumber: Invoice No\n  vendor: Vendor\n  amount: Amount\n  dueDate: Due\n"
+            "  urgent: {column: Urgent, map: {Y: true, N: false}}\n  currency: {value: EUR}\n",
+            "  vendor: Vendor\n  lines[].number: Invoice No\n",
+        )
+    )
+    schema = {
+        "type": "object",
+        "properties": {
+            "vendor": {"type": "string"},
+            "lines": {"type": "array", "items": {"type": "object", "properties": {"number": {"type": "string"}}}},
+        },
+    }
+    (desk.folder / "payout.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    desk.sheet([{**row, "Vendor": "one" if row["Invoice No"] < "00004" else "two"} for row in ROWS])
+    planned = desk.plan().ended(0).document
+    assert (planned["rows"], planned["runs"]) == (5, 2)
+    desk.approve().ended(0)
+    desk.run_plan().ended(0)
+    assert len(desk.server.runs) == 2
+
+
+class Swapping:
+    """A teller at whose first word about rows the sheet is another, and at the next the approved one again."""
+
+    def __init__(self, sheet: Path) -> None:
+        self.sheet = sheet
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    warn = say
+
+    def ask(self, _question: str) -> bool | None:
+        return None
+
+    def watching(self, _total: int, _done: int, _per_second: float) -> Any:
+        raise AssertionError("nothing is to be sent")
+
+    @contextmanager
+    def counting(self, _what: str) -> Iterator[Any]:
+        before = self.sheet.read_bytes()
+        self.sheet.write_bytes(before.replace(b",37.07,", b",99.07,"))
+        assert self.sheet.read_bytes() != before
+        yield lambda _count: None
+        self.sheet.write_bytes(before)
+
+
+def test_a_sheet_that_is_another_only_while_it_is_read_is_found_by_its_payloads(
+    desk: PlanDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from batchrun.errors import PlanRefused
+    from batchrun.flows import planned
+    from batchrun.flows.run import run
+    from batchrun.flows.staging import RunChoice
+
+    ready(desk)
+    monkeypatch.setenv("RAPIDFOLIO_API_KEY", desk.environment["RAPIDFOLIO_API_KEY"])
+    approved = planned.approved(desk.folder / PLAN, None)
+    teller = Swapping(desk.folder / "payouts.csv")
+    with pytest.raises(PlanRefused, match=r"row 2 of payouts\.csv would be sent with other values"):
+        run(approved.job, approved.choice, RunChoice(), approved.origins, desk.journal, teller, approved=approved)
+    assert desk.server.requests == []
+    assert desk.batches() == []
 
 
 def test_the_outputs_schema_may_be_missing_from_a_job(desk: PlanDesk) -> None:
