@@ -13,6 +13,7 @@ from batchrun.core.totals import counted
 from batchrun.model import Environment, Mode, State
 
 SUFFIX = ".plan.json"
+NO_FILE = ""  # stands for the hash of a file that is not there
 
 
 class SealedFile(SealedPart):
@@ -169,14 +170,17 @@ def spec_changed(plan: Plan) -> str:
     return f"the job spec {plan.spec.name} is not the one that the plan was made of"
 
 
+def _other_file(what: str, file: SealedFile | None, sha256: str | None) -> str:
+    name = "" if file is None else f" {file.name}"
+    said = "cannot be found where it was" if sha256 == NO_FILE else "is not the one that the plan was made of"
+    return f"{what}{name} {said}"
+
+
 _SENTENCES: dict[str, Callable[[Plan, Found], str]] = {
     "spec": lambda plan, _: spec_changed(plan),
-    "schema": lambda plan, _: f"the schema {plan.schema_file.name} is not the one that the plan was made of",
-    "outputs": lambda plan, _: (
-        f"the schema of review outputs{f' {plan.outputs.name}' if plan.outputs else ''} is not the one that the plan "
-        "was made of"
-    ),
-    "input": lambda plan, _: f"the sheet {plan.input.name} is not the one that the plan was made of",
+    "schema": lambda plan, found: _other_file("the schema", plan.schema_file, found.schema),
+    "outputs": lambda plan, found: _other_file("the schema of review outputs", plan.outputs, found.outputs),
+    "input": lambda plan, found: _other_file("the sheet", plan.input, found.input),
     "environment": lambda plan, found: f"the plan is for {plan.environment}, and this is {found.environment}",
     "world": lambda plan, found: f"the plan is for {plan.world}, and this is {found.world}",
     "base_url": lambda plan, found: f"the plan is for the API at {plan.base_url}, and this is {found.base_url}",

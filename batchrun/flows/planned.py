@@ -198,11 +198,11 @@ def _refuse_changed_files(found: Approved) -> None:
 
 
 def _sha256(path: Path) -> str:
-    """Give a file's SHA-256; the empty text, which is no file's, for one that cannot be read."""
+    """Give a file's SHA-256, also of one that cannot be read: then it is no file's."""
     try:
         return journal_files.sha256_of(path)
     except OSError:
-        return ""
+        return plans.NO_FILE
 
 
 def _refuse(file: PlanFile, faults: Sequence[str]) -> None:

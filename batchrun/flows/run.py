@@ -151,7 +151,7 @@ def _tell(
     if State.INVALID in counts:
         teller.warn(f"invalid and left out: {counted(counts[State.INVALID], 'row')}")
     if State.DUPLICATE in counts:
-        _tell_duplicates(journal, batch_id, counts[State.DUPLICATE], teller)
+        _tell_duplicates(journal, batch_id, counts[State.DUPLICATE], teller, by_plan="plan" in draft.settings)
     if draft.environment == "live" and draft.procedure_version is None:
         teller.warn("the job pins no procedure version, so a new default version may run; add procedure.version")
     if draft.environment == "live" and not draft.simulated:
@@ -162,10 +162,9 @@ def _tell(
                 )
 
 
-def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller) -> None:
-    teller.warn(
-        f"duplicates, not sent: {counted(count, 'row')} whose key was sent before (--allow-duplicates sends them too)"
-    )
+def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller, *, by_plan: bool) -> None:
+    hint = "" if by_plan else " (--allow-duplicates sends them too)"
+    teller.warn(f"duplicates, not sent: {counted(count, 'row')} whose key was sent before{hint}")
     with journal.reading() as connection:
         changed = journal_rows.changed_duplicates(connection, batch_id)
     if changed:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 ROW, STATE, WHY = "row", "state", "why it is not sent"
 TO_SIGN = ("Made by", "Approved by")
-_WHY_WIDTH = 60
+_WHY_WIDTH = 95
 _LINE_HEIGHT = 30.0
 
 

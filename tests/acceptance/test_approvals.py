@@ -63,6 +63,7 @@ def test_a_plan_that_was_altered_cannot_be_approved(desk: PlanDesk) -> None:
     (desk.folder / PLAN).write_bytes((desk.folder / PLAN).read_bytes().replace(b'"rows": 5', b'"rows": 4'))
     assert desk.approve().ended(2).document["error"]["code"] == "plan-altered"
     assert "no plan at" in desk.approve(plan="none.plan.json").ended(2).document["error"]["message"]
+    assert "cannot be read" in desk.approve(plan="state").ended(2).document["error"]["message"]
     assert desk.approve(plan="payouts.csv").ended(2).document["error"]["code"] == "plan-altered"
 
 

@@ -233,7 +233,7 @@ def test_a_row_that_was_paid_between_plan_and_run_is_named_with_the_batch_that_t
     plan = json.loads((desk.folder / "rest.plan.json").read_bytes())
     assert [one["row"] for one in plan["duplicates"]] == [3, 4]
     desk.approve(plan="rest.plan.json").ended(0)
-    desk.run_plan(plan="rest.plan.json").ended(1)
+    assert "--allow-duplicates" not in desk.run_plan(plan="rest.plan.json").ended(1).words
     assert len(desk.server.runs) == 5
 
 
@@ -322,6 +322,7 @@ def test_rows_of_an_approved_plan_are_not_sent_with_other_values(desk: PlanDesk)
 
 def test_what_cannot_be_written_is_said(desk: PlanDesk) -> None:
     assert "cannot be written" in desk.plan(output="payouts.csv/o.plan.json").ended(2).document["error"]["message"]
+    assert "cannot be written" in desk.plan(output="/proc/none/o.plan.json").ended(2).document["error"]["message"]
     assert "can be read again" in desk.plan("--input", "-").ended(2).document["error"]["message"]
     long = "x" * 250
     desk.plan(output=long).ended(0)
