@@ -12,6 +12,7 @@ BatchrunError
 │   ├── BadKey
 │   ├── ExpectationFailed
 │   ├── AlreadyRan
+│   ├── PlanRefused          a plan, or its approval, does not allow what was asked
 │   ├── NotFound
 │   ├── JournalUnusable
 │   └── Declined             somebody answered no
@@ -139,6 +140,12 @@ class AlreadyRan(CouldNotStart):
     """The same job over the same input has run before in this world."""
 
     code = "already-ran"
+
+
+class PlanRefused(CouldNotStart):
+    """A plan or its approval was altered, is missing, or is of something else than what would be sent."""
+
+    code = "plan-refused"
 
 
 class NotFound(CouldNotStart):

@@ -42,10 +42,49 @@ INIT_DOCUMENT: dict[str, Any] = {
     "unmatched_paths": [],
     "error": None,
 }
+PLAN_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "plan": None,
+    "workbook": None,
+    "rows": 0,
+    "runs": 0,
+    "counts": {},
+    "totals": {},
+    "sha256": None,
+    "next": None,
+    "error": None,
+}
+APPROVAL_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "plan": None,
+    "approval": None,
+    "sha256": None,
+    "approved_by": None,
+    "signed": False,
+    "told": None,
+    "environment": None,
+    "rows": 0,
+    "runs": 0,
+    "counts": {},
+    "totals": {},
+    "next": None,
+    "error": None,
+}
+KEY_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "name": None,
+    "public_key": None,
+    "public_key_file": None,
+    "kept_in": None,
+    "error": None,
+}
 PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
     "init": INIT_DOCUMENT,
     "check": CHECK_DOCUMENT,
+    "plan": PLAN_DOCUMENT,
+    "approve": APPROVAL_DOCUMENT,
+    "key new": KEY_DOCUMENT,
     **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
 }
 

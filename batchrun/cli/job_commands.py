@@ -15,7 +15,6 @@ from batchrun.cli.screen import Screen
 
 if TYPE_CHECKING:
     from batchrun.flows.check import CheckReport
-    from batchrun.flows.loading import Choice
     from batchrun.io.marked_copy import Report
 
 
@@ -47,7 +46,7 @@ def check(
         from batchrun.flows import check as flow
         from batchrun.flows.origins import origins
 
-        choice = _choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
+        choice = o.choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
         found = flow.check(job, choice, origins(base_url, review_url), journal, screen, show, report)
         _show_check(screen, job, found)
         if report is not None:
@@ -94,7 +93,11 @@ def _show_report(screen: Screen, job: Path, marked: Report | None) -> None:
 
 
 def run(
-    job: o.JobPath,
+    context: typer.Context,
+    job: Annotated[
+        Path | None,
+        typer.Argument(metavar="JOB", help="The job spec's path; a plan knows its own.", show_default=False),
+    ] = None,
     environment: o.Environment = o.EnvironmentName.SANDBOX,
     param: o.Params = None,
     input: o.Input = None,
@@ -118,6 +121,9 @@ def run(
         bool, typer.Option("--allow-duplicates", help="Send rows whose key was sent before.")
     ] = False,
     or_resume: Annotated[bool, typer.Option("--or-resume", help="Go on with the same, if it ran before.")] = False,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", metavar="F.plan.json", help="Run an approved plan, and nothing else.")
+    ] = None,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     grace: o.Grace = None,
@@ -137,18 +143,21 @@ def run(
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
-        from batchrun.cli import words
+        from batchrun.cli import plan_commands, words
         from batchrun.errors import BadCommandLine
         from batchrun.flows import run as flow
         from batchrun.flows.origins import origins
         from batchrun.flows.sending import Following
         from batchrun.flows.staging import RunChoice
 
+        approved = None if plan is None else plan_commands.approved(context, plan, job)
+        if job is None and approved is None:
+            raise BadCommandLine("name the job to run: batchrun run JOB; or a plan: batchrun run --plan F.plan.json")
         if simulate and (base_url or review_url):
             raise BadCommandLine("--simulate stands in for the API, so it takes no --base-url or --review-url")
         if knob and not simulate:
             raise BadCommandLine("--knob turns a knob of the simulator, so it goes with --simulate")
-        choice = _choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
+        choice = o.choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
         run_choice = RunChoice(
             rate=rate,
             concurrency=concurrency,
@@ -162,38 +171,17 @@ def run(
             grace=o.duration(grace, "--grace"),
         )
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"), events=events)
+        where, reached = job or Path(), origins(base_url, review_url)
+        if approved is not None:
+            where, choice, reached = approved.job, approved.choice, approved.origins
         outcome = flow.run(
-            job, choice, run_choice, origins(base_url, review_url), journal, screen, yes=yes, following=following
+            where, choice, run_choice, reached, journal, screen, yes=yes, following=following, approved=approved
         )
         for line in words.outcome(outcome, screen.bold):
             screen.answer(line)
         return outcome.as_json(), outcome.exit_code
 
     return answer(screen, "run", work)
-
-
-def _choice(
-    environment: o.EnvironmentName,
-    param: list[str] | None,
-    input: Path | None,
-    limit: int | None,
-    rows: str | None,
-    skip_invalid: bool,
-    expect_rows: int | None,
-    expect_total: list[str] | None,
-) -> Choice:
-    from batchrun.flows.loading import Choice
-
-    return Choice(
-        environment=environment.value,
-        params=o.pairs(param, "--param"),
-        input=input,
-        limit=limit,
-        rows=rows,
-        skip_invalid=skip_invalid,
-        expect_rows=expect_rows,
-        expect_totals=o.pairs(expect_total, "--expect-total"),
-    )
 
 
 def schema(json_flag: o.Json = False) -> int:

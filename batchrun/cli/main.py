@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import batchrun
-from batchrun.cli import batch_commands, init_command, job_commands, other_commands, settle_commands
+from batchrun.cli import batch_commands, init_command, job_commands, other_commands, plan_commands, settle_commands
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
 
@@ -26,7 +26,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-key = typer.Typer(help="Keep API keys in the system's key store.", no_args_is_help=True, rich_markup_mode=None)
+key = typer.Typer(
+    help="Keep API keys in the system's key store; make keys for approvals.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 def _version(wanted: bool) -> None:
@@ -46,6 +50,8 @@ for _command in (
     init_command.init,
     job_commands.check,
     job_commands.run,
+    plan_commands.plan,
+    plan_commands.approve,
     batch_commands.resume,
     batch_commands.status,
     batch_commands.show,
@@ -62,6 +68,7 @@ for _command in (
 ):
     app.command()(_command)
 key.command("set")(other_commands.key_set)
+key.command("new")(plan_commands.key_new)
 app.add_typer(key, name="key")
 
 

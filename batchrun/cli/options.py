@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from batchrun.errors import BadCommandLine
+
+if TYPE_CHECKING:
+    from batchrun.flows.loading import Choice
 
 
 class EnvironmentName(StrEnum):
@@ -77,3 +80,28 @@ def duration(text: str | None, flag: str) -> float | None:
         return None if text is None else parse_duration(text)
     except ValueError as error:
         raise BadCommandLine(f"{flag}: {error}") from None
+
+
+def choice(
+    environment: EnvironmentName,
+    param: list[str] | None,
+    input: Path | None,
+    limit: int | None,
+    rows: str | None,
+    skip_invalid: bool,
+    expect_rows: int | None,
+    expect_total: list[str] | None,
+) -> Choice:
+    """Give what the options choose of a job."""
+    from batchrun.flows.loading import Choice
+
+    return Choice(
+        environment=environment.value,
+        params=pairs(param, "--param"),
+        input=input,
+        limit=limit,
+        rows=rows,
+        skip_invalid=skip_invalid,
+        expect_rows=expect_rows,
+        expect_totals=pairs(expect_total, "--expect-total"),
+    )

@@ -9,8 +9,22 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validat
 from pydantic_core import CoreSchema
 
 from batchrun.core import durations
+from batchrun.core.approval import person
 from batchrun.core.spec_totals import Expect, Limits, Totals, Trailer
-from batchrun.core.spec_types import Blank, Column, Columns, Duration, Names, Part, Rate, Text, as_text, null_as_word
+from batchrun.core.spec_types import (
+    Approver,
+    Blank,
+    Column,
+    Columns,
+    Duration,
+    Names,
+    Part,
+    PublicKey,
+    Rate,
+    Text,
+    as_text,
+    null_as_word,
+)
 from batchrun.model import Summed
 
 SAFE_PARAM = re.compile(r"[A-Za-z0-9._-]+")
@@ -229,6 +243,9 @@ class JobSpec(Part):
     approval: Literal["required", "signed"] | None = Field(
         None, description="A run needs a plan that a second person approved; signed wants a signature, too."
     )
+    approvers: Annotated[dict[Approver, PublicKey], Field(min_length=1)] | None = Field(
+        None, description="Who may approve, each with the public key that `batchrun key new` prints."
+    )
     expect: Expect = Field(default_factory=Expect)
     limits: Limits = Field(default_factory=Limits)
     simulate: dict[str, Any] = Field(default_factory=dict, description="The simulator's knobs for this job.")
@@ -239,6 +256,15 @@ class JobSpec(Part):
         if not key:
             raise ValueError("the key is empty; name the column, or columns, that name a row")
         return key
+
+    @field_validator("approvers")
+    @classmethod
+    def _are_different_people(cls, approvers: dict[str, str] | None) -> dict[str, str] | None:
+        names = [person(name) for name in approvers or {}]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f'"{twice}" stands twice among the approvers')
+        return approvers
 
     @property
     def per_second(self) -> float:

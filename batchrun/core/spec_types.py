@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from batchrun.core import durations
+from batchrun.core import approval, durations, public_key
 
 
 class Part(BaseModel):
@@ -87,3 +87,19 @@ def is_amount(text: str) -> bool:
 
 AmountText = Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | float), AfterValidator(_amount)]
 Amounts = dict[Column, AmountText]
+
+
+def _approver(name: str) -> str:
+    fault = approval.name_fault(name)
+    if fault is not None:
+        raise ValueError(f'"{name[:80]}" cannot approve: {fault}')
+    return name
+
+
+def _public_key(text: str) -> str:
+    public_key.key_bytes(text)
+    return text
+
+
+Approver = Annotated[str, AfterValidator(_approver)]
+PublicKey = Annotated[str, AfterValidator(_public_key), Field(json_schema_extra={"pattern": public_key.PATTERN})]

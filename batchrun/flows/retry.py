@@ -8,7 +8,7 @@ from pathlib import Path
 from batchrun.core import selection
 from batchrun.core.lifecycle import Event
 from batchrun.core.totals import Totals, counted, grouped
-from batchrun.errors import BadCommandLine, CouldNotStart, Declined, NotFound
+from batchrun.errors import BadCommandLine, CouldNotStart, Declined, NotFound, PlanRefused
 from batchrun.flows import correcting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.corrected_rows import Wanted
@@ -62,6 +62,12 @@ def retry(
     if live and rows is None and any(state is not State.REFUSED for state in states):
         raise BadCommandLine(
             "on live, a failed or cancelled run may have taken effect; name the rows that shall run again with --rows"
+        )
+    if corrected is not None and batch.settings.get("plan"):
+        raise PlanRefused(
+            f"the rows of {batch.name} were approved as they are in {batch.settings['plan']['name']}, so they cannot "
+            "be sent with other values; correct the sheet, make a new plan of it, and have it approved",
+            code="plan-differs",
         )
     corrections = None if corrected is None else _corrections(journal, batch, corrected, wanted, teller)
     chosen = _chosen(journal, batch, wanted) if corrections is None else corrections.records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -9,18 +10,19 @@ from pathlib import Path
 from batchrun.core import drafting
 from batchrun.core.durations import parse_rate, words
 from batchrun.core.lifecycle import UNSENT
-from batchrun.core.proofs import as_read
 from batchrun.core.spec_faults import SpecFault
-from batchrun.core.totals import Totals, counted, grouped, unreadable
-from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined
-from batchrun.flows import expectations, preparing, staging
+from batchrun.core.totals import Totals, counted, grouped
+from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined, PlanRefused
+from batchrun.flows import planned, staging
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.outcome import Outcome, next_command
+from batchrun.flows.planned import Approved, plan_command
 from batchrun.flows.sending import Doors, Following, doors_for, go_on
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Teller
+from batchrun.flows.weighing import weighed
 from batchrun.io import journal_batches, journal_files, journal_rows
 from batchrun.io.journal import Journal, open_journal
 from batchrun.io.journal_batches import Batch, Draft
@@ -37,29 +39,51 @@ def run(
     *,
     yes: bool = False,
     following: Following | None = None,
+    approved: Approved | None = None,
 ) -> Outcome:
-    """Run a job to its end; raise what keeps it from starting, and then nothing was sent and nothing is recorded."""
+    """Run a job to its end; raise what keeps it from starting, and then nothing was sent and nothing is recorded.
+
+    `approved` is the plan that it is run by; the choice and the origins are that plan's then.
+    """
     with loaded(path, choice) as job:
-        _refuse_unfinished(job, run_choice)
+        refuse_unfinished(job, simulate=run_choice.simulate)
+        _refuse_unplanned(job, run_choice, origins, approved)
         journal = open_journal(journal_path)
         try:
             sha256 = journal_files.sha256_of(job.input)
             draft = staging.draft_of(job, origins, run_choice, sha256)
+            if approved is not None:
+                draft = planned.proved(approved, job, draft)
             doors = doors_for(draft, job.file.path)
-            twin = _twin(journal, draft, run_choice)
+            twin = twin_of(journal, draft, run_choice)
             if twin is None:
-                twin = _sealed(journal, job, draft, teller, yes=yes)
+                twin = _sealed(journal, job, draft, teller, approved, yes=yes)
                 return go_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
+            if approved is not None:
+                planned.refuse_other_batch(approved, twin)
             return _gone_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
         finally:
             journal.close()
 
 
-def _refuse_unfinished(job: LoadedJob, choice: RunChoice) -> None:
+def refuse_unfinished(job: LoadedJob, *, simulate: bool = False) -> None:
     """Refuse a job that `init` drafted and nobody completed; a rehearsal needs no procedure."""
-    if drafting.is_unfinished(job.spec) and not choice.simulate:
+    if drafting.is_unfinished(job.spec) and not simulate:
         said = f"{drafting.PROCEDURE_ID} is a placeholder; write the procedure's id, or rehearse with --simulate"
         raise BadSpec(job.file.tell([SpecFault(("procedure", "id"), said)]))
+
+
+def _refuse_unplanned(job: LoadedJob, choice: RunChoice, origins: Origins, approved: Approved | None) -> None:
+    """Refuse a job that asks for an approved plan and has none; a rehearsal reaches no API."""
+    if job.spec.approval is None or approved is not None or choice.simulate:
+        return
+    kind = "a signed approval" if job.spec.approval == "signed" else "an approval"
+    raise PlanRefused(
+        f"{job.file.path.name} asks for {kind} (approval: {job.spec.approval}), so it is run by a plan that a second "
+        "person approved: batchrun run --plan F.plan.json; nothing was sent. Make the plan first",
+        code="approval-needed",
+        next=plan_command(job, origins),
+    )
 
 
 def _gone_on(
@@ -73,8 +97,9 @@ def _gone_on(
     return replace(go_on(journal, twin, doors, teller, following, grace), nothing_to_do=idle)
 
 
-def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
+def twin_of(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
     """Find an earlier execution of the same; raise AlreadyRan unless it was asked for again, or to go on with it."""
+    by_plan = "plan" in draft.settings
     if choice.again:
         return None
     with journal.reading() as connection:
@@ -82,51 +107,42 @@ def _twin(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
         counts = {} if twin is None else journal_batches.counts(connection, [twin.id])[twin.id]
     if twin is None or choice.or_resume:
         return twin
+    once_more = ". If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken"
     raise AlreadyRan(
         f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent "
-        "now. If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken",
+        f"now{'' if by_plan else once_more}",
         next=next_command(twin, counts) or f"batchrun status {twin.name}",
     )
 
 
-def _sealed(journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, *, yes: bool) -> Batch:
+def _sealed(
+    journal: Journal, job: LoadedJob, draft: Draft, teller: Teller, approved: Approved | None, *, yes: bool
+) -> Batch:
     """Stage the rows, hold them against what was expected, ask where money is at stake, and make the batch exist."""
     with staging.staged(journal, draft) as batch_id:
-        with teller.counting("rows prepared") as counting:
-            through = staging.stage_rows(journal, batch_id, draft, job, counting)
-        with journal.writing() as connection:
-            if not draft.settings["allow_duplicates"]:
-                journal_rows.mark_duplicates(connection, batch_id, draft.environment)
-        totals = _totals(journal, batch_id, draft)
-        expectations.check_expectations(through, totals)
-        with journal.reading() as connection:
-            counts = journal_batches.counts(connection, [batch_id])[batch_id]
-        expectations.check_limits(through, counts, totals)
-        notes = [*preparing.notes_of(through), *unreadable(totals.controls())]
+        found = weighed(journal, batch_id, draft, job, teller)
+        counts, totals = found.counts, found.totals
+        if approved is not None:
+            planned.refuse_other_rows(journal, batch_id, approved, found)
+            teller.say(f"By the plan {approved.file.path.name}, approved by {approved.approval.told}")
         _tell(journal, batch_id, draft, counts, totals, teller)
-        for note in notes:
+        for note in found.notes:
             teller.warn(note)
         _confirm(draft, counts, totals, teller, yes=yes)
         staging.keep_files(journal, job, draft)
+        if approved is not None:
+            planned.keep(journal, approved)
         with journal.writing() as connection:
-            read = as_read(through.rows, through.read.controls())
-            journal_batches.amend(connection, batch_id, notes=notes, settings={**draft.settings, "read": read})
+            settings = {**draft.settings, "read": found.read}
+            journal_batches.amend(connection, batch_id, notes=list(found.notes), settings=settings)
             name = journal_batches.seal(connection, batch_id, SystemClock().now())
             batch = journal_batches.find(connection, name)
     assert batch is not None  # noqa: S101  # it was sealed a line above
     return batch
 
 
-def _totals(journal: Journal, batch_id: int, draft: Draft) -> Totals:
-    totals = Totals(draft.settings["totals"])
-    with journal.reading() as connection:
-        for state, amounts in journal_rows.amounts_by_state(connection, batch_id):
-            totals.add(state, amounts)
-    return totals
-
-
 def _tell(
-    journal: Journal, batch_id: int, draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller
+    journal: Journal, batch_id: int, draft: Draft, counts: Mapping[State, int], totals: Totals, teller: Teller
 ) -> None:
     teller.say(f"Journal: {journal.path}")
     ready = counts.get(State.READY, 0)
@@ -136,7 +152,7 @@ def _tell(
     if State.INVALID in counts:
         teller.warn(f"invalid and left out: {counted(counts[State.INVALID], 'row')}")
     if State.DUPLICATE in counts:
-        _tell_duplicates(journal, batch_id, counts[State.DUPLICATE], teller)
+        _tell_duplicates(journal, batch_id, counts[State.DUPLICATE], teller, by_plan="plan" in draft.settings)
     if draft.environment == "live" and draft.procedure_version is None:
         teller.warn("the job pins no procedure version, so a new default version may run; add procedure.version")
     if draft.environment == "live" and not draft.simulated:
@@ -147,10 +163,9 @@ def _tell(
                 )
 
 
-def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller) -> None:
-    teller.warn(
-        f"duplicates, not sent: {counted(count, 'row')} whose key was sent before (--allow-duplicates sends them too)"
-    )
+def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller, *, by_plan: bool) -> None:
+    hint = "" if by_plan else " (--allow-duplicates sends them too)"
+    teller.warn(f"duplicates, not sent: {counted(count, 'row')} whose key was sent before{hint}")
     with journal.reading() as connection:
         changed = journal_rows.changed_duplicates(connection, batch_id)
     if changed:
@@ -171,7 +186,7 @@ def _sums(totals: Totals) -> str:
     return "; " + ", ".join(parts) if parts else ""
 
 
-def _confirm(draft: Draft, counts: dict[State, int], totals: Totals, teller: Teller, *, yes: bool) -> None:
+def _confirm(draft: Draft, counts: Mapping[State, int], totals: Totals, teller: Teller, *, yes: bool) -> None:
     """Ask before anything is sent to live; duplicates that are allowed are asked about by themselves."""
     if draft.environment != "live" or draft.simulated:
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from batchrun.core import latencies
+from batchrun.core import approval, latencies
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
 from batchrun.flows.figures import Figures
@@ -49,6 +49,7 @@ def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[da
         "Created (UTC)": batch.created_at[:19].replace("T", " "),
         "First sent (UTC)": _time(min(starts, default=None)),
         "Last ended (UTC)": _time(max(ends, default=None)),
+        **_plan_facts(batch.settings.get("plan")),
         "Rate": batch.settings["rate"],
         "Input": batch.input_name,
         "Sheet": batch.sheet.sheet,
@@ -62,6 +63,16 @@ def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[da
     if starts and ends:
         facts["Took"] = words(max(0.0, (max(ends) - min(starts)).total_seconds()))
     return {label: str(value) for label, value in facts.items() if value}
+
+
+def _plan_facts(plan: Mapping[str, Any] | None) -> Mapping[str, str]:
+    if plan is None:
+        return {}
+    return {
+        "Plan": f"{plan['name']}, made by {plan['made_by']}",
+        "Approved by": approval.told(plan["approved_by"], signed=plan["signed"]),
+        "Plan SHA-256": plan["sha256"],
+    }
 
 
 def _time(moment: datetime | None) -> str | None:

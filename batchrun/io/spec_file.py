@@ -38,7 +38,12 @@ class SpecFile:
 
 def read_spec(path: Path) -> SpecFile:
     """Read a job spec. Raise NotFound or, where not even its YAML can be read, BadSpec."""
-    return spec_from(_bytes_of(path, "job spec"), path)
+    return spec_from(read_spec_bytes(path), path)
+
+
+def read_spec_bytes(path: Path) -> bytes:
+    """Read a job spec's bytes alone. Raise NotFound."""
+    return _bytes_of(path, "job spec")
 
 
 def spec_from(content: bytes, path: Path) -> SpecFile:

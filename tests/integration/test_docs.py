@@ -9,10 +9,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import typer
 from openpyxl import load_workbook
 from pydantic import BaseModel
 from results_books import written
 
+from batchrun.cli.main import app
+from batchrun.cli.plan_commands import BESIDE_A_PLAN
 from batchrun.core import review, review_answers, spec, spec_totals
 from batchrun.core.answers import TABLE
 from batchrun.core.lifecycle import API_EVENTS, STEPS
@@ -138,3 +141,15 @@ def test_the_page_on_reviews_names_options_and_words_that_exist() -> None:
     assert f"`{review.APPROVE}` or `{review.REJECT}`" in text(REVIEWING)
     assert f"`{State.AWAITING_REVIEW.value}`" in text(REVIEWING)
     assert f"`{REVIEW_KEY}`" in text(REVIEWING)
+
+
+def test_the_page_on_plans_names_the_options_that_exist_and_all_that_a_plan_refuses() -> None:
+    page = text("plans-and-approvals.md")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    options = {name: {flag for one in command.params for flag in one.opts} for name, command in commands.items()}
+    of_key = {flag for one in commands["key"].commands["new"].params for flag in one.opts}
+    known = options["plan"] | options["approve"] | options["run"] | of_key
+    assert set(re.findall(r"(?<!\w)--[a-z][a-z-]+", page)) <= known
+    (refused,) = re.findall(r"It takes no option that changes what is sent: (.*)\. Make", page)
+    told = {flag for one in commands["run"].params if one.name not in BESIDE_A_PLAN for flag in one.opts}
+    assert set(re.findall(r"`([^`]+)`", refused)) | {"--environment"} == told

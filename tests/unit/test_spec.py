@@ -128,3 +128,25 @@ def test_an_amount_that_is_none_is_a_fault_and_numbers_of_yaml_are_amounts() -> 
     _, faults = build(document({"a": "A"}, limits={"each": {"Amount": "many"}}))
     assert [fault.message for fault in faults] == ['"many" is no amount; write it as 48210.55']
     assert spec_of({"a": "A"}, limits={"each": {"Amount": Decimal("20000.50")}}).limits.each == {"Amount": "20000.50"}
+
+
+KEY = "ed25519:yaiFg1FUn8/hR5eICgNSBVnWi1S5FWJly3/D/4/VSyo="
+
+
+def test_approvers_are_people_with_public_keys() -> None:
+    assert spec_of(DATA, approval="signed", approvers={"Ana Müller": KEY}).approvers == {"Ana Müller": KEY}
+    assert spec_of(DATA).approvers is None
+
+
+@pytest.mark.parametrize(
+    ("approvers", "said"),
+    [
+        ({"ana": "ed25519:short"}, "no public key"),
+        ({"": KEY}, "cannot approve"),
+        ({"ana": KEY, "ANA": KEY}, "stands twice"),
+        ({}, "is empty"),
+    ],
+)
+def test_an_approver_without_a_name_or_a_key_is_a_fault(approvers: dict[str, str], said: str) -> None:
+    _, faults = build(document(DATA, approvers=approvers))
+    assert [said in fault.message for fault in faults] == [True], faults
