@@ -24,12 +24,12 @@ def purge_lines(report: PurgeReport) -> Iterator[str]:
     yield from _old(report.left, f"{batches_told(len(report.left))} left alone")
     if report.already:
         yield f"{batches_told(report.already)} had been purged earlier."
+    if report.rewritten:
+        yield f"The file was written anew: {_size(report.bytes_before)} before, {_size(report.bytes_after)} now."
     if not report.purged or report.dry_run:
         return
     yield "Removed: payloads, cells, outputs, the words of problems and errors, review data, and the files read."
     yield "Kept: keys, hashes, run ids, states, times, amounts (they are the control totals) and the trail of steps."
-    if report.erased:
-        yield f"The file was written anew: {_size(report.bytes_before)} before, {_size(report.bytes_after)} now."
     yield "Not touched: sheets, results workbooks, evidence and backups that lie outside the journal."
     if report.copies:
         yield f"These copies still hold what was removed; delete them yourself: {', '.join(report.copies)}"

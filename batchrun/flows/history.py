@@ -106,13 +106,15 @@ def history(
         journals = [opened.enter_context(closing(one)) for one in _journals(journal_path, also)]
         parts = [_look(journal, keys, teller) for journal in journals]
         found = _numbered(_once([one for part in parts for one in part.found], _identity))
-        similar = sorted(_once([one for part in parts for one in part.similar], _told_as), key=_nearest)
+        near = [one for part in parts for one in part.similar]
+        similar = sorted(_once(near, _told_as), key=_nearest)
+        in_all = sum(part.more_similar for part in parts) - (len(near) - len(similar))
         told = History(
             key=", ".join(keys[0]),
             journals=tuple(one for part in parts for one in part.journals),
             found=found,
             similar=tuple(similar[:MOST_SIMILAR]),
-            more_similar=sum(part.more_similar for part in parts) - min(len(similar), MOST_SIMILAR),
+            more_similar=in_all - min(len(similar), MOST_SIMILAR),
         )
         return _verified(told, journals) if verify else told
 

@@ -40,7 +40,10 @@ class OldBatch:
 
 @dataclass(frozen=True, slots=True)
 class PurgeReport:
-    """What a purge did, or would do. `erased` says that no byte of it is left in the journal's file."""
+    """What a purge did, or would do.
+
+    `rewritten` says that the file was written anew now, `erased` that no byte of what was removed is left in it.
+    """
 
     journal: str
     before: str
@@ -49,6 +52,7 @@ class PurgeReport:
     left: tuple[OldBatch, ...] = ()
     already: int = 0
     erased: bool = False
+    rewritten: bool = False
     bytes_before: int = 0
     bytes_after: int = 0
     copies: tuple[str, ...] = ()
@@ -158,8 +162,17 @@ def _purged(journal: Journal, found: PurgeReport, before: datetime, teller: Tell
             (left if why else done).append(replace(one, why_left=why))
             counting(len(done))
     _tidy(journal, before)
-    erased = _erase(journal, teller)
-    return replace(found, purged=tuple(done), left=tuple(left), erased=erased, bytes_after=_bytes(journal))
+    with journal.reading() as connection:
+        is_due = journal_purges.is_to_erase(connection)
+    erased = not is_due or _erase(journal, teller)
+    return replace(
+        found,
+        purged=tuple(done),
+        left=tuple(left),
+        erased=erased,
+        rewritten=is_due and erased,
+        bytes_after=_bytes(journal),
+    )
 
 
 def _purge_one(journal: Journal, old: OldBatch) -> str | None:
@@ -208,8 +221,6 @@ def _tidy(journal: Journal, before: datetime) -> None:
 def _erase(journal: Journal, teller: Teller) -> bool:
     """Write the file anew, so that the bytes are gone; not while a batch is sent, for its sender would have to wait."""
     with journal.reading() as connection:
-        if not journal_purges.is_to_erase(connection):
-            return True
         active = [one.id for one in journal_batches.every(connection)] + journal_batches.unsealed(connection)
     if any(system.is_locked(journal.lock_file(batch_id)) for batch_id in active):
         teller.warn(

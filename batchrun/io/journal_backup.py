@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import sqlite3
 from contextlib import closing
@@ -44,7 +46,7 @@ def backup(journal: Path, wanted: Path) -> Copied:
 def _backup(journal: Path, wanted: Path) -> Copied:
     if wanted.exists():
         raise FileExistsError
-    wanted.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(wanted.parent)
     beside = wanted.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
     try:
         beside.touch(mode=0o600)
@@ -58,6 +60,13 @@ def _backup(journal: Path, wanted: Path) -> Copied:
             path.unlink(missing_ok=True)
     whole_file.sync_folder(wanted.parent)
     return Copied(wanted, counts["batches"], counts["rows"], sha256, wanted.stat().st_size)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:  # which would read as if the copy itself were there
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
 def _copy(journal: Path, copy: Path) -> dict[str, int]:
