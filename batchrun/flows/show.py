@@ -40,7 +40,9 @@ class RowLife:
         return {name: cell_text(cell) for name, cell in zip(self.batch.sheet.header, self.record.cells, strict=False)}
 
     def changes(self, correction: Correction) -> tuple[Change, ...]:
-        """Give the cells that a correction changed."""
+        """Give the cells that a correction changed; none once they were purged."""
+        if self.purged_at is not None:
+            return ()
         return correcting.changes(self.batch.sheet.header, correction.cells_before, correction.cells_after)
 
     @property
