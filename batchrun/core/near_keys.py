@@ -12,6 +12,7 @@ from typing import NamedTuple
 MOST_PARTS = 6  # of a composite key that is written as one text
 MOST_PARAMS = 4  # beyond these a key's period is not guessed
 FEWEST_CHARACTERS = 4  # of a key in which one slip still says something
+MOST_CHARACTERS = 200  # of one in which slips are looked for: all of them are held at once
 
 Key = tuple[str, ...]
 Period = tuple[tuple[str, str], ...]
@@ -84,7 +85,7 @@ class Wanted:
     def __init__(self, key: Key) -> None:
         self.text = _JOINT.join(key)
         self._bare = skeletons(self.text.replace("\n", " "))[0]
-        self._slips = len(self._bare) >= FEWEST_CHARACTERS
+        self._slips = FEWEST_CHARACTERS <= len(self._bare) <= MOST_CHARACTERS
         cuts = [len(self._bare) * quarter // 4 for quarter in range(5)]
         self._around = tuple((self._bare[:start], self._bare[end:]) for start, end in pairwise(cuts))
         self._swaps = frozenset(_swaps(self._bare))

@@ -21,7 +21,6 @@ from batchrun.flows.finding import find_batch
 from batchrun.flows.loading import Choice, loaded
 from batchrun.flows.origins import Origins, origins
 from batchrun.flows.outcome import Outcome, outcome_of
-from batchrun.flows.purged import refuse_purged
 from batchrun.flows.sending import Following
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Counting
@@ -162,7 +161,6 @@ class Batch:
         opened = open_journal(self.journal)
         try:
             batch = find_batch(opened, self.name, _Nobody())
-            refuse_purged(opened, batch, "so there are no results to show")
             fields = contents.output_fields(opened, batch)
             return data_frame.results(batch.sheet.header, contents.result_rows(opened, batch), fields)
         finally:

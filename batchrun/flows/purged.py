@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from batchrun.core import purging
 from batchrun.errors import CouldNotStart
 from batchrun.flows.telling import Teller
@@ -9,10 +11,14 @@ from batchrun.io import journal_purges, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
 
 def tell_purged(journal: Journal, batch: Batch, teller: Teller, so: str = "") -> bool:
     """Say that a batch was purged, where it was; `so` is what follows from it."""
-    told = _told(journal, batch, so)
+    with journal.reading() as connection:
+        told = _told(connection, batch, so)
     if told is not None:
         teller.warn(told)
     return told is not None
@@ -20,12 +26,17 @@ def tell_purged(journal: Journal, batch: Batch, teller: Teller, so: str = "") ->
 
 def refuse_purged(journal: Journal, batch: Batch, so: str) -> None:
     """Raise CouldNotStart where a batch was purged; `so` is why the command cannot go on."""
-    told = _told(journal, batch, so)
+    with journal.reading() as connection:
+        refuse_purged_rows(connection, batch, so)
+
+
+def refuse_purged_rows(connection: Connection, batch: Batch, so: str) -> None:
+    """Do the same in the transaction that reads the rows, so that none is read once it is empty."""
+    told = _told(connection, batch, so)
     if told is not None:
         raise CouldNotStart(told, code="purged", next=f"batchrun status {system.shell_word(batch.name)}")
 
 
-def _told(journal: Journal, batch: Batch, so: str) -> str | None:
-    with journal.reading() as connection:
-        at = journal_purges.purged_at(connection, batch.id)
+def _told(connection: Connection, batch: Batch, so: str) -> str | None:
+    at = journal_purges.purged_at(connection, batch.id)
     return None if at is None else ", ".join(part for part in (purging.sentence(batch.name, at), so) if part)

@@ -22,7 +22,8 @@ from sqlalchemy import insert, select, update
 from batchrun.core import payloads, webhooks
 from batchrun.core.lifecycle import Event
 from batchrun.core.review import Decision, DecisionState
-from batchrun.errors import BadCommandLine, BatchrunError, Declined, NotFound, Stopped
+from batchrun.errors import BadCommandLine, BatchrunError, CouldNotStart, Declined, NotFound, Stopped
+from batchrun.flows import contents, retry
 from batchrun.flows import purge as flow
 from batchrun.io import (
     journal_batches,
@@ -452,6 +453,30 @@ def test_a_purged_row_is_found_by_its_key_in_every_way(journal: Journal) -> None
     )
     assert row.purged_at is not None
     assert [one.decision.reviewer for one in row.decisions] == ["ben"]
+
+
+def test_rows_that_are_purged_while_a_workbook_begins_are_not_written_empty(journal: Journal) -> None:
+    batch = secret_batch(journal)
+    shown = contents.result_rows(journal, batch)
+    alone = contents.source_rows(journal, batch, ())
+    purge(journal)
+    for rows_ in (shown, alone):
+        with pytest.raises(CouldNotStart, match="so its rows can no longer be shown"):
+            next(rows_)
+
+
+def test_a_retry_that_meets_a_purge_sends_nothing(journal: Journal) -> None:
+    batch = secret_batch(journal, simulated=True, base_url="simulated")
+
+    class Meanwhile(Yes):
+        def say(self, text: str) -> None:
+            if "sent again" in text:
+                purge(journal)
+
+    with pytest.raises(CouldNotStart, match="none of its rows can be sent again"):
+        retry.retry(journal, batch, Meanwhile())
+    with journal.reading() as connection:
+        assert journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY) is None
 
 
 def test_a_batch_of_ten_thousand_rows_is_purged_quickly(journal: Journal) -> None:

@@ -49,6 +49,8 @@ def apart(one: str, other: str) -> str | None:
         ("1234", "123", None),
         ("#", "##", None),
         ("-", "- ", near_keys.ANOTHER_SPACE),
+        ("7" * 200, "7" * 199, near_keys.LEFT_OUT),
+        ("7" * 201, "7" * 200, None),
     ],
 )
 def test_two_keys_are_as_near_as_their_difference(one: str, other: str, expected: near_keys.Likeness | None) -> None:
