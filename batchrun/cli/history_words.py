@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ def lines(history: History, bold: Callable[[str], str]) -> Iterator[str]:
     if history.similar:
         yield ""
         yield "Nearly the same key; where one thing has two such keys, it may be paid twice:"
-        yield from table([_similar(one) for one in history.similar])
+        for apart, group in groupby(history.similar, lambda one: one.likeness.apart):
+            yield f"  differs in {apart}:"
+            yield from table([_similar(one) for one in group])
         if history.more_similar:
             yield f"  and {counted(history.more_similar, 'more row')}"
     yield ""
@@ -122,14 +125,7 @@ def _similar(one: Similar) -> list[str]:
     row = one.row
     where = "simulated" if row.simulated else row.environment
     state = row.state.value.replace("_", " ")
-    return [
-        f"  {', '.join(row.key)}",
-        f"{row.batch}, row {row.number}",
-        where,
-        state,
-        row.at[:10],
-        f"differs in {one.likeness.apart}",
-    ]
+    return [f"    {', '.join(row.key)}", f"{row.batch}, row {row.number}", f"{state} ({where}) {row.at[:10]}"]
 
 
 def _searched(one: SearchedJournal) -> str:

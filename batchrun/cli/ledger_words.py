@@ -21,7 +21,8 @@ def purge_lines(report: PurgeReport) -> Iterator[str]:
     """Say what was removed, what was left alone, and what else may hold it."""
     done = "would be purged" if report.dry_run else "purged"
     yield from _old(report.purged, f"{batches_told(len(report.purged))} made before {report.before} {done}")
-    yield from _old(report.left, f"{batches_told(len(report.left))} left alone")
+    if report.left:
+        yield from _old(report.left, f"{batches_told(len(report.left))} left alone")
     if report.already:
         yield f"{batches_told(report.already)} had been purged earlier."
     if report.rewritten:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "contract"))
+sys.path += [str(Path(__file__).parents[1] / name) for name in ("contract", "acceptance")]
 
+from independent_server import SANDBOX_KEY, IndependentServer, independent_server
 from journals import NOW, WORLD, add_batch, draft, opened, row_values
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from batchrun.core import payloads
-from batchrun.errors import BadCommandLine, NotFound
+from batchrun.errors import BadCommandLine, BadKey, NotFound, Stopped
 from batchrun.flows.history import History, history
 from batchrun.io import journal_batches, journal_rows
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
-from batchrun.io.journal_tables import rows
+from batchrun.io.journal_tables import batches, events, rows, run_ids
+from batchrun.model import State
 
 LIVE = WORLD.replace("sandbox", "live")
 
@@ -195,3 +199,65 @@ def test_fifty_thousand_keys_are_looked_through_quickly(tmp_path: Path) -> None:
         told = look(journal, "INV-2026-31234")
         assert time.process_time() - begun < 2
         assert (len(told.found), told.more_similar) == (1, 38)
+
+
+@pytest.fixture
+def verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Journal, IndependentServer, str]]:
+    """Give a journal with a row whose run a server on this machine knows."""
+    monkeypatch.setenv("RAPIDFOLIO_API_KEY", SANDBOX_KEY)
+    with independent_server() as server, opened(tmp_path / "journal.db") as journal:
+        run = server._accepted("proc_pay", "sandbox", {"n": 0})
+        settings = {"allow_duplicates": False, "rate": "100/s"}
+        batch = batch_of(journal, ("INV-1",), base_url=server.origin, settings=settings)
+        with journal.writing() as connection:
+            connection.execute(update(rows).values(run_id=run.run_id, attempts=2))
+            for attempt, run_id in enumerate(("run_earlier", run.run_id), 1):
+                told = {"origin": WORLD, "run_id": run_id, "batch_id": batch.id, "position": 0, "attempt": attempt}
+                connection.execute(insert(run_ids).values(told))
+            connection.execute(
+                insert(events).values(
+                    batch_id=batch.id, position=0, at="", attempt=1, event="failed", before="running", after="failed"
+                )
+            )
+        yield journal, server, run.run_id
+
+
+def again(journal: Journal) -> History:
+    return history(["INV-1"], journal.path, (), Nobody(), verify=True)
+
+
+def test_every_run_of_a_row_is_read_again(verified: tuple[Journal, IndependentServer, str]) -> None:
+    journal, server, run_id = verified
+    told = again(journal)
+    earlier, present = told.found[0].runs
+    assert (earlier.attempt.state, earlier.differences) == (State.FAILED, ("the API knows no run run_earlier",))
+    assert (present.differences, present.same_input, present.unread, told.error) == ((), True, None, None)
+    server.runs[run_id] = replace(server.runs[run_id], data={"n": 1})
+    with journal.writing() as connection:
+        connection.execute(update(rows).values(output=b'{"approved": false}'))
+    assert again(journal).found[0].runs[1].differences == (
+        "its input is not this row's payload",
+        "its output is not the one in the journal",
+    )
+
+
+def test_what_cannot_be_read_is_told_with_its_reason(
+    verified: tuple[Journal, IndependentServer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, _, run_id = verified
+    monkeypatch.setenv("RAPIDFOLIO_API_KEY", "rsk_sandbox_another")
+    told = again(journal)
+    assert isinstance(told.error, Stopped)
+    assert all("401" in str(one.unread) for one in told.found[0].runs)
+    monkeypatch.setenv("RAPIDFOLIO_API_KEY", "rsk_live_another")
+    told = again(journal)
+    assert isinstance(told.error, BadKey)
+    assert [one.attempt.run_id for one in told.found[0].runs] == ["run_earlier", run_id]
+    with journal.writing() as connection:
+        connection.execute(update(batches).values(simulated=True))
+    told = again(journal)
+    assert told.error is not None
+    assert "are no longer kept" in told.error.message
+    with journal.writing() as connection:
+        connection.execute(run_ids.delete())
+    assert (again(journal).error, again(journal).found[0].runs) == (None, ())
