@@ -78,6 +78,43 @@ KEY_DOCUMENT: dict[str, Any] = {
     "kept_in": None,
     "error": None,
 }
+HISTORY_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "key": None,
+    "journal": None,
+    "journals": [],
+    "batches_searched": 0,
+    "from": None,
+    "to": None,
+    "found": [],
+    "similar": [],
+    "more_similar": 0,
+    "error": None,
+}
+PURGE_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "journal": None,
+    "before": None,
+    "dry_run": False,
+    "purged": [],
+    "left": [],
+    "purged_earlier": 0,
+    "erased": False,
+    "bytes_before": 0,
+    "bytes_after": 0,
+    "copies": [],
+    "error": None,
+}
+BACKUP_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "journal": None,
+    "backup": None,
+    "batches": 0,
+    "rows": 0,
+    "bytes": 0,
+    "sha256": None,
+    "error": None,
+}
 PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
     "init": INIT_DOCUMENT,
@@ -85,6 +122,9 @@ DOCUMENTS = {
     "plan": PLAN_DOCUMENT,
     "approve": APPROVAL_DOCUMENT,
     "key new": KEY_DOCUMENT,
+    "history": HISTORY_DOCUMENT,
+    "purge": PURGE_DOCUMENT,
+    "journal backup": BACKUP_DOCUMENT,
     **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
 }
 

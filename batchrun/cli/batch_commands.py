@@ -169,6 +169,7 @@ def _show_list(screen: Screen, path: Path, lines: list[BatchLine]) -> None:
         where = "simulated" if line.simulated else line.environment
         states = ", ".join(f"{state.value.replace('_', ' ')} {count:,}" for state, count in line.counts.items())
         note = " (sending now)" if line.sending else " (stopped)" if line.stopped else ""
+        note += f" (purged {line.purged_at[:10]})" if line.purged_at else ""
         created = line.created_at[:16].replace("T", " ")
         rows.append([line.name, where, created, f"{sum(line.counts.values()):,}", states + note])
     for text in words.table(rows, right=[3]):

@@ -10,7 +10,15 @@ from typing import Annotated, NoReturn
 import typer
 
 import batchrun
-from batchrun.cli import batch_commands, init_command, job_commands, other_commands, plan_commands, settle_commands
+from batchrun.cli import (
+    batch_commands,
+    init_command,
+    job_commands,
+    ledger_commands,
+    other_commands,
+    plan_commands,
+    settle_commands,
+)
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
 
@@ -61,6 +69,8 @@ for _command in (
     settle_commands.resolve,
     settle_commands.retry,
     settle_commands.cancel,
+    ledger_commands.history,
+    ledger_commands.purge,
     other_commands.listen,
     other_commands.simulate,
     other_commands.doctor,
@@ -70,6 +80,7 @@ for _command in (
 key.command("set")(other_commands.key_set)
 key.command("new")(plan_commands.key_new)
 app.add_typer(key, name="key")
+app.add_typer(ledger_commands.journal_app, name="journal")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from batchrun.cli.words import table
-from batchrun.core import payloads
+from batchrun.core import payloads, purging
 from batchrun.core.review import Recorded, told
 from batchrun.flows.check import problem_json
 from batchrun.flows.show import RowLife
@@ -22,6 +22,8 @@ def lines(life: RowLife, bold: Callable[[str], str]) -> Iterator[str]:
     record = life.record
     yield bold(f"{life.batch.name}, row {record.number}: {record.state.value.replace('_', ' ')}")
     yield life.next_step
+    if life.purged_at is not None:
+        yield f"Note: {purging.sentence(life.batch.name, life.purged_at)}."
     yield ""
     yield from table([[f"  {name}", value] for name, value in life.cells.items()])
     for problem in record.problems:
@@ -53,7 +55,8 @@ def _correction(one: Correction, life: RowLife) -> Iterator[str]:
     origin = one.origin
     yield f"  {one.at:%Y-%m-%d %H:%M:%S} from {origin.file_name} by {origin.by} (SHA-256 {origin.file_sha256})"
     yield from (f"    {change.told()}" for change in life.changes(one))
-    yield f"    Payload before: {one.payload_before.decode()}"
+    if one.payload_before is not None:
+        yield f"    Payload before: {one.payload_before.decode()}"
 
 
 def _correction_json(one: Correction, life: RowLife) -> dict[str, Any]:
@@ -66,8 +69,8 @@ def _correction_json(one: Correction, life: RowLife) -> dict[str, Any]:
             {"column": change.column, "before": cell_text(change.before), "after": cell_text(change.after)}
             for change in life.changes(one)
         ],
-        "payload_before": orjson.loads(one.payload_before),
-        "payload_after": orjson.loads(one.payload_after),
+        "payload_before": None if one.payload_before is None else orjson.loads(one.payload_before),
+        "payload_after": None if one.payload_after is None else orjson.loads(one.payload_after),
     }
 
 
@@ -112,6 +115,7 @@ def document(life: RowLife) -> dict[str, Any]:
         "row": record.number,
         "state": record.state.value,
         "next_step": life.next_step,
+        "purged": life.purged_at,
         "key": list(record.key),
         "cells": life.cells,
         "payload": None if record.payload is None else orjson.loads(record.payload),

@@ -208,7 +208,8 @@ def _against(decision: Decision, recorded: Recorded, *, resend: bool) -> Due | S
 def told(recorded: Recorded) -> str:
     """Tell a decision in words: `approved by Anna on 2026-11-22 10:03 UTC`."""
     decision = recorded.decision
-    what = "approved" if decision.approved else f'rejected ("{decision.rejection_reason}")'
+    reason = f' ("{decision.rejection_reason}")' if decision.rejection_reason else ""  # a purge removes it
+    what = "approved" if decision.approved else f"rejected{reason}"
     others = f" with {', '.join(decision.outputs)} set" if decision.outputs else ""
     return f"{what}{others} by {decision.reviewer} on {recorded.decided_at:%Y-%m-%d %H:%M} UTC"
 

@@ -17,6 +17,7 @@ from batchrun.core.schema import Schema
 from batchrun.core.totals import amount_of, decimals_of_columns, summed
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.figures import figures_of
+from batchrun.flows.purged import refuse_purged_rows
 from batchrun.flows.summing_up import summary_of
 from batchrun.io import journal_decisions, journal_deliveries, journal_files, journal_rows, system
 from batchrun.io.doubts_sheet import DoubtTyped
@@ -40,6 +41,7 @@ class LeftOver:
 
 
 NOTHING_LEFT = LeftOver()
+NO_ROWS = "so its rows can no longer be shown"
 
 
 def content(journal: Journal, batch: Batch, left: LeftOver = NOTHING_LEFT) -> WorkbookContent:
@@ -89,6 +91,7 @@ def result_rows(
 ) -> Iterator[ResultRow]:
     """Give a batch's rows as the workbook shows them, in the source's order; `typed` is what was filled in, by row."""
     with journal.reading() as connection:
+        refuse_purged_rows(connection, batch, NO_ROWS)
         requests = journal_deliveries.review_requests(connection, batch)
         standings = {one.number: one for one in journal_decisions.standings(connection, batch)}
         for record in journal_rows.stream(connection, batch, states):
@@ -101,6 +104,7 @@ def result_rows(
 def source_rows(journal: Journal, batch: Batch, states: Sequence[State]) -> Iterator[ResultRow]:
     """Give some rows with the source's cells as they were, so that they can be an input again."""
     with journal.reading() as connection:
+        refuse_purged_rows(connection, batch, NO_ROWS)
         for record in journal_rows.stream(connection, batch, states):
             yield _result(record, batch, record.cells, None, ReviewCells())
 

@@ -10,6 +10,7 @@ from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import contents, reporting
 from batchrun.flows.figures import figures_of
 from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.purged import refuse_purged
 from batchrun.flows.telling import Teller
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -19,6 +20,7 @@ from batchrun.model import State
 
 def report(journal: Journal, batch: Batch, teller: Teller, *, only: str | None, output: Path | None) -> Outcome:
     """Write the whole workbook, or the rows in some states to a .csv, .xlsx or .jsonl file."""
+    refuse_purged(journal, batch, "so no row of it can be written")
     if only is None:
         if output is not None and output.suffix.lower() != ".xlsx":
             raise BadCommandLine(

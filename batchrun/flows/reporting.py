@@ -11,6 +11,7 @@ from batchrun.errors import BadDecisions, BadInput, NotFound
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.contents import LeftOver, content
 from batchrun.flows.folding import fold
+from batchrun.flows.purged import tell_purged
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_files, journal_workbooks, workbook_lock
 from batchrun.io.journal import Journal
@@ -40,6 +41,8 @@ def write(
     if batch is None:
         raise NotFound(f"there is no batch {name}")
     fold(journal, batch)
+    if tell_purged(journal, batch, teller, "so its workbook is left as it is"):
+        return None
     wanted, own = output or Path(batch.workbook), Path(batch.workbook)
     adopts = handed_in is None or wanted == own or not own.exists()  # a copy that is handed in stays a copy
     try:

@@ -19,6 +19,7 @@ from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.purged import refuse_purged
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_rows, journal_steps, system
@@ -50,6 +51,7 @@ def resolve(
     journal: Journal, batch: Batch, settlements: Sequence[Settlement], teller: Teller, assurance: Assurance
 ) -> Outcome:
     """Settle rows; where one cannot be settled as told, none is, and every fault is told."""
+    refuse_purged(journal, batch, "and none of its rows is in doubt")
     found = list(_rows(journal, batch, settlements))
     not_run = [record for record, settlement in found if settlement.run_id is None]
     _refuse_young(batch, not_run, found)
@@ -135,10 +137,11 @@ def _readings(journal: Journal, batch: Batch, found: list[tuple[RowRecord, Settl
     if not wanted:
         return {}
     with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
-        return run_loop(_read(route, batch, wanted))
+        return run_loop(read_runs(route, batch, wanted))
 
 
-async def _read(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -> dict[int, Reading]:
+async def read_runs(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -> dict[int, Reading]:
+    """Read runs, each with a number of its own; one that cannot be read is asked for again."""
     per_second = parse_rate(batch.settings["rate"])
     gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
     left, readings = list(wanted), dict[int, Reading]()

@@ -15,6 +15,7 @@ from batchrun.flows.corrected_rows import Wanted
 from batchrun.flows.correcting import Corrections
 from batchrun.flows.doors import doors_for
 from batchrun.flows.outcome import Outcome
+from batchrun.flows.purged import refuse_purged
 from batchrun.flows.sending import Following, go_on
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, journal_steps, system
@@ -54,6 +55,7 @@ def retry(
 
     On live, rows whose run existed have to be named one by one.
     """
+    refuse_purged(journal, batch, "so none of its rows can be sent again")
     doors = doors_for(batch, Path(batch.spec_path))
     wanted = Wanted(states, _ranges(rows), skip_invalid)
     if skip_invalid and corrected is None:
@@ -76,6 +78,7 @@ def retry(
     with system.try_lock(journal.lock_file(batch.id)) as mine:
         if not mine:
             raise CouldNotStart(f"another batchrun is sending {batch.name} right now", code="held")
+        refuse_purged(journal, batch, "so none of its rows can be sent again")  # while this is held, none is purged
         _reset(journal, batch, chosen, corrections)
     return go_on(journal, batch, doors, teller, following or Following(), None)
 

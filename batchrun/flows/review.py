@@ -22,6 +22,7 @@ from batchrun.flows.folding import fold
 from batchrun.flows.handing_in import Plan, Planned
 from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
+from batchrun.flows.purged import refuse_purged
 from batchrun.flows.sending import Following
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_decisions, journal_files, journal_rows, system, workbook_lock
@@ -59,6 +60,7 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
     with open_copy(path) as copy:
         batch = at_origins(_batch_of(journal, copy), choice.base_url, choice.review_url)
         fold(journal, batch)
+        refuse_purged(journal, batch, "and all of its reviews are over")
         plan = handing_in.plan_of(journal, batch, copy)
         _refuse_or_tell(plan, teller, choice)
         if choice.dry_run:

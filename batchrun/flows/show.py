@@ -14,7 +14,7 @@ from batchrun.errors import NotFound
 from batchrun.flows.contents import workbook_word
 from batchrun.flows.finding import find_batch
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_corrections, journal_decisions, journal_rows
+from batchrun.io import journal_corrections, journal_decisions, journal_purges, journal_rows
 from batchrun.io.journal import open_journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_corrections import Correction
@@ -32,6 +32,7 @@ class RowLife:
     decisions: tuple[Recorded, ...] = ()
     answers: tuple[dict[str, Any], ...] = ()
     corrections: tuple[Correction, ...] = ()
+    purged_at: str | None = None
 
     @property
     def cells(self) -> dict[str, str]:
@@ -39,7 +40,9 @@ class RowLife:
         return {name: cell_text(cell) for name, cell in zip(self.batch.sheet.header, self.record.cells, strict=False)}
 
     def changes(self, correction: Correction) -> tuple[Change, ...]:
-        """Give the cells that a correction changed."""
+        """Give the cells that a correction changed; none once they were purged."""
+        if self.purged_at is not None:
+            return ()
         return correcting.changes(self.batch.sheet.header, correction.cells_before, correction.cells_after)
 
     @property
@@ -65,6 +68,7 @@ def show(named: str, number: int, journal_path: Path | None, teller: Teller) -> 
                 record = replace(record, payload=journal_rows.group_of(connection, batch, record.owner)[0].payload)
             answers = journal_decisions.answers(connection, [one.id for one in decisions])
             corrections = journal_corrections.of_row(connection, batch, record)
-        return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers), tuple(corrections))
+            purged_at = journal_purges.purged_at(connection, batch.id)
+        return RowLife(batch, record, tuple(steps), tuple(decisions), tuple(answers), tuple(corrections), purged_at)
     finally:
         journal.close()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from batchrun.flows.finding import find_batch
 from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.purged import tell_purged
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, system
+from batchrun.io import journal_batches, journal_purges, system
 from batchrun.io.journal import Journal, open_journal
 from batchrun.io.journal_batches import Batch
 from batchrun.model import State
@@ -30,6 +31,7 @@ class BatchLine:
     sending: bool
     stopped: str | None
     workbook: str | None
+    purged_at: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give the line as `status --json` shows it."""
@@ -45,6 +47,7 @@ class BatchLine:
             "sending": self.sending,
             "stopped": self.stopped,
             "workbook": self.workbook,
+            "purged": self.purged_at,
         }
 
 
@@ -55,7 +58,11 @@ def list_batches(journal_path: Path | None) -> tuple[Path, list[BatchLine]]:
         with journal.reading() as connection:
             found = journal_batches.every(connection)
             counts = journal_batches.counts(connection, [batch.id for batch in found])
-        return journal.path, [_line(journal, batch, counts.get(batch.id, {})) for batch in found]
+            purged = {batch_id: one.at for batch_id, one in journal_purges.every(connection).items()}
+        lines = (_line(journal, batch, counts.get(batch.id, {})) for batch in found)
+        return journal.path, [
+            replace(line, purged_at=purged.get(batch.id)) for line, batch in zip(lines, found, strict=True)
+        ]
     finally:
         journal.close()
 
@@ -79,6 +86,8 @@ def one_batch(named: str, journal_path: Path | None, teller: Teller) -> Outcome:
     """Give how one batch stands."""
     journal = open_journal(journal_path)
     try:
-        return outcome_of(journal, find_batch(journal, named, teller).name)
+        batch = find_batch(journal, named, teller)
+        tell_purged(journal, batch, teller)
+        return outcome_of(journal, batch.name)
     finally:
         journal.close()

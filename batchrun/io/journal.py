@@ -6,6 +6,7 @@ WAL with synchronous=FULL survives a power cut, not only a kill: a commit is on 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import sqlite3
 import time
@@ -71,6 +72,19 @@ class Journal:
         """Open it once more, for another thread, and for what is of no use after a power cut: a kill it survives."""
         return Journal(self.path, _engine(self.path, durable=False))
 
+    def rewrite(self) -> bool:
+        """Write the whole file anew, so that no byte of what was deleted is left in it or in its log.
+
+        It takes as much room again, and keeps writers waiting meanwhile. False where a reader keeps the log in use.
+        """
+        with _told(self.path), self._engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            connection.exec_driver_sql("PRAGMA temp_store=FILE")  # a large journal would not fit into the memory
+            connection.exec_driver_sql("VACUUM")
+            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            connection.exec_driver_sql("PRAGMA temp_store=MEMORY")
+            return not busy
+
     def close(self) -> None:
         """Close the journal."""
         self._engine.dispose()
@@ -100,6 +114,17 @@ class Journal:
     def simulator_file(self, batch_id: int) -> Path:
         """Give the file in which a simulated batch's runs are kept."""
         return self._beside("simulated") / f"{batch_id}.db"
+
+    def remove_simulated(self, batch_id: int) -> None:
+        """Remove a simulated batch's runs; where another program has them open, they stay until the next time."""
+        place = self.simulator_file(batch_id)
+        for path in (place, *(place.with_name(f"{place.name}-{part}") for part in ("wal", "shm", "journal"))):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def copies(self) -> list[Path]:
+        """Give the copies beside the journal that were kept when it was brought up to date."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.v[0-9]*"))
 
     def _beside(self, what: str) -> Path:
         folder = self.path.with_name(f"{self.path.name}.{what}")

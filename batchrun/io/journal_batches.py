@@ -121,6 +121,12 @@ def find(connection: Connection, name: str) -> Batch | None:
     return None if found is None else _batch(found)
 
 
+def by_id(connection: Connection, batch_id: int) -> Batch | None:
+    """Find a sealed batch by its number."""
+    found = connection.execute(select(batches).where(batches.c.id == batch_id, batches.c.name.is_not(None))).first()
+    return None if found is None else _batch(found)
+
+
 def find_by_workbook(connection: Connection, path: str) -> Batch | None:
     """Find the batch whose results workbook lies at a path."""
     wanted = select(batches).where(batches.c.workbook == path, batches.c.name.is_not(None))

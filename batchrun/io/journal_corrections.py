@@ -40,14 +40,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One correction of a row, as the journal tells it: what it held before, and after."""
+    """One correction of a row, as the journal tells it: what it held before, and after; no payloads once purged."""
 
     at: datetime
     origin: Origin
     cells_before: tuple[Cell, ...]
     cells_after: tuple[Cell, ...]
-    payload_before: bytes
-    payload_after: bytes
+    payload_before: bytes | None
+    payload_after: bytes | None
 
 
 def changed_meanwhile(connection: Connection, batch: Batch, records: Sequence[RowRecord]) -> list[int]:
@@ -101,7 +101,7 @@ def of_row(connection: Connection, batch: Batch, record: RowRecord) -> list[Corr
     """Give every correction of one row, the first first; what one led to is what the next one found."""
     wanted = select(corrections).where(corrections.c.batch_id == batch.id, corrections.c.position == record.position)
     found = connection.execute(wanted.order_by(corrections.c.id)).all()
-    states = [*((journal_cells.load(one.cells), one.payload) for one in found), (record.cells, record.payload or b"")]
+    states = [*((journal_cells.load(one.cells), one.payload) for one in found), (record.cells, record.payload)]
     return [
         Correction(
             at=datetime.fromisoformat(one.at),

@@ -16,7 +16,7 @@ from batchrun.core.prepare import Prepared
 from batchrun.core.review import LIVE, DecisionState
 from batchrun.io import journal_cells
 from batchrun.io.journal_batches import Batch, parse_time
-from batchrun.io.journal_tables import batches, decisions, events, rows
+from batchrun.io.journal_tables import batches, decisions, events, purges, rows
 from batchrun.model import Amount, Cell, Environment, Problem, State
 
 OTHER_PAYLOAD = ", with another payload than this row's"
@@ -131,9 +131,11 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
             other.c.sent_at,
             other.c.run_id,
             (other.c.payload_id == rows.c.payload_id).label("same_payload"),
+            purges.c.at.label("purged_at"),
         )
         .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
         .join(batches, batches.c.id == other.c.batch_id)
+        .outerjoin(purges, purges.c.batch_id == other.c.batch_id)
         .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
         .where(takes_key(other, environment))
     )
@@ -149,7 +151,8 @@ def _taken_by(row: Any) -> str:
     sent = f" sent {row.sent_at[:10]}" if row.sent_at else ""
     run = f", run {row.run_id}" if row.run_id else ""
     changed = "" if row.same_payload else OTHER_PAYLOAD
-    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run}){changed}"
+    purged = f", payload and cells removed on {row.purged_at[:10]}" if row.purged_at else ""
+    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run}{purged}){changed}"
 
 
 def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
@@ -253,7 +256,8 @@ def times(connection: Connection, batch_id: int) -> list[tuple[datetime, datetim
 
 def count_payloads(connection: Connection, batch_id: int) -> int:
     """Count the rows that have a payload: each of them is one run, at the most."""
-    wanted = select(func.count()).where(rows.c.batch_id == batch_id, rows.c.payload.is_not(None))
+    # By its hash: a purge removes the payload itself.
+    wanted = select(func.count()).where(rows.c.batch_id == batch_id, rows.c.payload_id.is_not(None))
     return int(connection.execute(wanted).scalar_one())
 
 

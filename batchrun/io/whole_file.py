@@ -45,13 +45,13 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _put(beside: Path, target: Path, unless_changed: str | None) -> None:
     if unless_changed == NOTHING:
         try:
-            _rename_new(beside, target)
+            rename_new(beside, target)
         except FileExistsError:
             raise ChangedMeanwhile(target) from None
         beside.unlink(missing_ok=True)
@@ -72,13 +72,14 @@ def write_new(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _rename_new(beside, path)
+        rename_new(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _rename_new(beside: Path, path: Path) -> None:
+def rename_new(beside: Path, path: Path) -> None:
+    """Give a finished file its name; FileExistsError where one has it already, and it stays as it is."""
     try:
         path.hardlink_to(beside)  # unlike a rename, it never replaces
     except FileExistsError:
@@ -114,9 +115,15 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _sync_folder(folder: Path) -> None:
-    # Makes the rename itself survive a power cut. Windows cannot open a folder, some network shares cannot sync one;
-    # there the file's own sync is all there is.
+def sync(path: Path) -> None:
+    """Bring what was written to a file onto the disk."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive a power cut, where the system can."""
+    # Windows cannot open a folder, some network shares cannot sync one; there the file's own sync is all there is.
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

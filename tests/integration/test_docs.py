@@ -18,7 +18,7 @@ from batchrun.cli.main import app
 from batchrun.cli.plan_commands import BESIDE_A_PLAN
 from batchrun.core import review, review_answers, spec, spec_totals
 from batchrun.core.answers import TABLE
-from batchrun.core.lifecycle import API_EVENTS, STEPS
+from batchrun.core.lifecycle import API_EVENTS, STEPS, TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.review import Decision, DecisionState, Recorded, Standing
 from batchrun.core.review_cells import review_cells
 from batchrun.io.api_key import REVIEW_KEY
@@ -153,3 +153,24 @@ def test_the_page_on_plans_names_the_options_that_exist_and_all_that_a_plan_refu
     (refused,) = re.findall(r"It takes no option that changes what is sent: (.*)\. Make", page)
     told = {flag for one in commands["run"].params if one.name not in BESIDE_A_PLAN for flag in one.opts}
     assert set(re.findall(r"`([^`]+)`", refused)) | {"--environment"} == told
+
+
+def test_the_page_on_the_journal_tells_which_states_take_a_key() -> None:
+    page = text("ledger.md")
+    (always, but_rejected, never) = (
+        set(re.findall(r"`([a-z_]+)`", line))
+        for line in re.findall(r"^\| (`sending`.*|`failed`, `c.*|`refused`.*) \|", page, re.MULTILINE)
+    )
+    assert always == {state.value for state in TAKES_KEY}
+    assert always | but_rejected == {state.value for state in TAKES_KEY_ON_LIVE}
+    assert always | but_rejected | never == {state.value for state in State}
+
+
+def test_the_page_on_the_journal_names_options_that_exist() -> None:
+    helped = ""
+    for words in (["history"], ["purge"], ["journal", "backup"], ["journal", "path"]):
+        command = [sys.executable, "-m", "batchrun", *words, "--help"]
+        helped += subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z][a-z-]+", text("ledger.md")))
+    assert options == {"--verify", "--also", "--before", "--dry-run", "--yes", "--journal"}
+    assert options <= set(re.findall(r"--[a-z][a-z-]+", helped))
