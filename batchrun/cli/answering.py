@@ -42,10 +42,48 @@ INIT_DOCUMENT: dict[str, Any] = {
     "unmatched_paths": [],
     "error": None,
 }
+EVIDENCE_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "file": None,
+    "batch": None,
+    "manifest_sha256": None,
+    "members": 0,
+    "running": False,
+    "missing": [],
+    "counts": {},
+    "totals": {},
+    "error": None,
+}
+VERIFY_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "file": None,
+    "batch": None,
+    "intact": False,
+    "manifest_sha256": None,
+    "problems": [],
+    "counts": {},
+    "totals": {},
+    "error": None,
+}
+ADOPT_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "file": None,
+    "batch": None,
+    "was": None,
+    "journal": None,
+    "manifest_sha256": None,
+    "counts": {},
+    "totals": {},
+    "next": None,
+    "error": None,
+}
 PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
     "init": INIT_DOCUMENT,
     "check": CHECK_DOCUMENT,
+    "evidence": EVIDENCE_DOCUMENT,
+    "verify": VERIFY_DOCUMENT,
+    "adopt": ADOPT_DOCUMENT,
     **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
 }
 

@@ -10,7 +10,14 @@ from typing import Annotated, NoReturn
 import typer
 
 import batchrun
-from batchrun.cli import batch_commands, init_command, job_commands, other_commands, settle_commands
+from batchrun.cli import (
+    batch_commands,
+    evidence_commands,
+    init_command,
+    job_commands,
+    other_commands,
+    settle_commands,
+)
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
 
@@ -55,6 +62,9 @@ for _command in (
     settle_commands.resolve,
     settle_commands.retry,
     settle_commands.cancel,
+    evidence_commands.evidence,
+    evidence_commands.verify,
+    evidence_commands.adopt,
     other_commands.listen,
     other_commands.simulate,
     other_commands.doctor,
