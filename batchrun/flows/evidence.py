@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sqlite3
 import tempfile
@@ -85,9 +86,9 @@ def make(journal: Journal, batch: Batch, output: Path, teller: Teller) -> Eviden
     try:
         with new_file(path) as file, snapshot(journal) as still:
             return _Packer(still, batch.name, PackWriter(file), path, teller).pack()
-    except FileExistsError:
-        raise _exists(path) from None
     except OSError as error:
+        if isinstance(error, FileExistsError) and os.path.lexists(path):
+            raise _exists(path) from None
         raise CouldNotStart(f"{path} could not be written: {error.strerror}") from None
 
 
