@@ -59,7 +59,7 @@ class Pack:
         told = list(name_faults(self.names, [member.name for member in self.manifest.members]))
         told += self._member_faults({fault.member for fault in told})
         yield from told
-        if not told and (fault := self._frame_fault()) is not None:
+        if not told and (fault := self._any_frame_fault()) is not None:
             yield fault
 
     def sha256(self, name: str) -> str | None:
@@ -129,25 +129,38 @@ class Pack:
             except Broken as broken:
                 yield broken.fault
 
+    def _any_frame_fault(self) -> Fault | None:
+        try:
+            return self._frame_fault()
+        except _UNREADABLE:  # numbers that no zip file of this kind can hold
+            return _frame(None)
+
     def _frame_fault(self) -> Fault | None:
         """Write the zip file's own bytes once more, and hold them against those that are there."""
-        place, entries = 0, []
+        place, entries, differ = 0, [], []
         for info in self._infos:
             entry = Entry(
                 info.filename, info.compress_type, info.CRC, info.compress_size, info.file_size, info.header_offset
             )
-            header, member = entry.header(), self._members.get(info.filename)
-            if entry.offset != place or self._bytes(place, len(header)) != header:
-                return _frame(info.filename)
-            place += len(header)
-            if member is not None and self._packed_sha256(place, info.compress_size) != member.packed_sha256:
-                return _frame(info.filename)
-            place += info.compress_size
             entries.append(entry)
-        if [entry.name for entry in entries] != [*self._members, MANIFEST]:
-            return _frame(None)
+            if entry.offset != place or not self._stands(entry):
+                differ.append(info.filename)
+            place = entry.offset + len(entry.header()) + entry.packed_size
+        if differ:
+            return _frame(differ[0] if len(differ) == 1 else None)
+        in_order = [entry.name for entry in entries] == [*self._members, MANIFEST]
         end = directory(entries, place)
-        return None if self._bytes(place, len(end) + 1) == end else _frame(None)
+        return None if in_order and self._bytes(place, len(end) + 1) == end else _frame(None)
+
+    def _stands(self, entry: Entry) -> bool:
+        """Tell whether a member stands in the zip file as batchrun would write it there."""
+        header, member = entry.header(), self._members.get(entry.name)
+        if self._bytes(entry.offset, len(header)) != header:
+            return False
+        if member is None:  # the manifest, which is stored as it is, under its CRC
+            return entry.method == STORED
+        place = entry.offset + len(header)
+        return entry.method == DEFLATED and self._packed_sha256(place, entry.packed_size) == member.packed_sha256
 
     def _bytes(self, place: int, count: int) -> bytes:
         self._file.seek(place)
@@ -167,7 +180,7 @@ def _frame(member: str | None) -> Fault:
     return Fault(
         member,
         f"the zip file's own bytes {where}are not as batchrun writes them: some were changed, or the file was packed "
-        "again by another program (what the members say is as the manifest has it)",
+        "again by another program; what its members say is as the manifest has it",
     )
 
 

@@ -32,6 +32,7 @@ from sqlalchemy import delete, insert, update
 
 from batchrun.core import evidence
 from batchrun.core.evidence import MANIFEST
+from batchrun.core.evidence_words import FILES as FILES_TOLD
 from batchrun.errors import BadCommandLine, CouldNotStart, NotFound
 from batchrun.flows.verify import Verdict, verify
 from batchrun.io import evidence_file, evidence_reading, journal_files, journal_tables
@@ -425,3 +426,32 @@ def test_the_evidence_of_a_batch_says_what_it_made(tmp_path: Path) -> None:
     assert (document["batch"], document["running"], document["error"]) == ("payouts-001", False, None)
     assert document["members"] == len(contents(made.path)) - 1
     assert document["counts"] == {"ready": 2, "sending": 1, "completed": 1}
+
+
+def test_the_page_on_evidence_names_every_file_in_a_pack(pack: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    assert [name for name in FILES_TOLD if f"`{name}`" not in page] == []
+    told_of = set(FILES_TOLD) | {"README.txt"}
+    assert [name for name in contents(pack) if not {name, f"{name.split('/')[0]}/"} & told_of] == []
+
+
+def test_a_header_that_was_changed_is_told_by_its_member(pack: Path, tmp_path: Path) -> None:
+    whole = bytearray(pack.read_bytes())
+    whole[whole.index(b"spec/job.yaml") - 20] ^= 1  # the time, which unpacking does not look at
+    (tmp_path / "header.zip").write_bytes(whole)
+    (fault,) = verify(tmp_path / "header.zip").faults
+    assert fault.member == "spec/job.yaml"
+
+
+def test_a_directory_with_numbers_beyond_any_such_zip_file_is_told(pack: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(pack) as archive:
+        start, size = archive.start_dir, len(pack.read_bytes()) - archive.start_dir - 22
+    whole = pack.read_bytes()
+    first, end = bytearray(whole[start : start + size]), bytearray(whole[-22:])
+    name_ends = 46 + int.from_bytes(first[28:30], "little")
+    huge = struct.pack("<HHQ", 1, 8, 1 << 40)  # the packed size, as zip files of many gigabytes tell it
+    first[20:24], first[30:32] = b"\xff" * 4, len(huge).to_bytes(2, "little")
+    first[name_ends:name_ends] = huge
+    end[12:16] = len(first).to_bytes(4, "little")
+    (tmp_path / "huge.zip").write_bytes(whole[:start] + first + end)
+    assert "own bytes are not" in told(verify(tmp_path / "huge.zip"))
