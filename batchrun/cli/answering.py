@@ -71,6 +71,7 @@ ADOPT_DOCUMENT: dict[str, Any] = {
     "batch": None,
     "was": None,
     "journal": None,
+    "as_of": None,
     "manifest_sha256": None,
     "counts": {},
     "totals": {},

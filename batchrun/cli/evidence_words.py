@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from batchrun.cli import words
+from batchrun.io import system
 
 if TYPE_CHECKING:
     from batchrun.flows.adopt import Adopted
@@ -22,7 +23,7 @@ def made(one: Evidence, bold: Callable[[str], str]) -> list[str]:
         "",
         f"Manifest SHA-256: {one.manifest_sha256}",
         "Write this down, or put it in the ticket: with it, nobody can make the file anew unseen.",
-        f"Next: batchrun verify {one.path.name} --manifest {one.manifest_sha256}",
+        f"Next: batchrun verify {system.shell_word(str(one.path))} --manifest {one.manifest_sha256}",
     ]
 
 
@@ -89,7 +90,7 @@ def _last(one: Verdict) -> str:
 def adopted(one: Adopted, bold: Callable[[str], str]) -> list[str]:
     """Say what was adopted, and where."""
     return [
-        bold(f"Adopted {one.batch} into {one.journal}"),
+        bold(f"Adopted {one.batch}, as it was on {_time(one.as_of)} (UTC), into {one.journal}"),
         *words.states(one.counts, one.totals),
         f"Next: {one.next}",
     ]

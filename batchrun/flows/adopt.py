@@ -28,12 +28,16 @@ OF_ELSEWHERE = ("journal/adoptions.jsonl",)  # how the batch came to the other c
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A batch that was adopted: the name that it has here, and the one that it had."""
+    """A batch that was adopted: the name that it has here, and the one that it had.
+
+    `as_of` is when its evidence was made: what happened to the batch elsewhere since then is not known here.
+    """
 
     file: Path
     batch: str
     was: str
     journal: Path
+    as_of: str
     manifest_sha256: str
     counts: Mapping[State, int]
     totals: tuple[ControlTotal, ...]
@@ -47,6 +51,7 @@ class Adopted:
             "batch": self.batch,
             "was": self.was,
             "journal": str(self.journal),
+            "as_of": self.as_of,
             "manifest_sha256": self.manifest_sha256,
             "counts": {state.value: count for state, count in self.counts.items()},
             "totals": as_json(self.totals),
@@ -104,19 +109,22 @@ def _refuse_known(connection: Connection, document: Mapping[str, Any]) -> None:
 
 def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, yes: bool) -> None:
     """Say what two computers with one batch may not do; on live, ask."""
-    line, counts = document["batch"], verdict.counts
+    line, counts, manifest = document["batch"], verdict.counts, verdict.manifest
+    assert manifest is not None  # noqa: S101  # an intact pack has one
+    there = f"the computer where the evidence was made ({manifest.made_by})"
     left = sum(count for state, count in counts.items() if state in UNSENT)
     if left:
         teller.warn(
             f"{counted(left, 'row')} of {line['name']} are still to be sent. Only ONE computer may go on with it: "
-            f"never resume it on {line['host']} again, or rows are sent TWICE and nobody notices"
+            f"never resume it again on {there}, or rows are sent TWICE and nobody notices. What was sent there since "
+            f"{_moment(manifest.made_at)} (UTC), this journal does not know"
         )
     elif any(state in OPEN or state is State.IN_DOUBT for state in counts):
-        teller.warn(f"some rows of {line['name']} are still open: go on with them here, and no more on {line['host']}")
-    if verdict.manifest is not None and verdict.manifest.running:
+        teller.warn(f"some rows of {line['name']} are still open: go on with them here, and no more on {there}")
+    if manifest.running:
         teller.warn("the evidence was made while the batch was being sent, so what was sent afterwards is not in it")
     if line["simulated"]:
-        teller.warn(f"it was a rehearsal; its simulated runs stay on {line['host']}")
+        teller.warn(f"it was a rehearsal; its simulated runs stay on {there}")
     if line["environment"] != "live" or line["simulated"]:
         return
     question = f"Adopt {line['name']}, a LIVE batch of {counted(sum(counts.values()), 'row')}, into this journal?"
@@ -128,6 +136,10 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
         raise BadCommandLine(f"{question} This is asked first, and here nobody can answer; add --yes if you are sure")
     if not answer:
         raise Declined("nothing was adopted")
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
 
 
 def _adopted(journal: Journal, pack: Pack, document: Mapping[str, Any], verdict: Verdict, teller: Teller) -> Adopted:
@@ -159,6 +171,7 @@ def _adopted(journal: Journal, pack: Pack, document: Mapping[str, Any], verdict:
         name,
         line["name"],
         journal.path,
+        pack.manifest.made_at,
         str(verdict.manifest_sha256),
         verdict.counts,
         verdict.totals,

@@ -13,7 +13,7 @@ from finance_desk import in_the_background, invoices, killed, until
 from independent_server import LIVE_KEY
 
 ADOPTED = {
-    *("version", "file", "batch", "was", "journal", "manifest_sha256", "counts", "totals", "next", "error"),
+    *("version", "file", "batch", "was", "journal", "as_of", "manifest_sha256", "counts", "totals", "next", "error"),
 }
 ROWS = invoices(6)
 

@@ -20,7 +20,7 @@ from batchrun.core.review import Decision, DecisionState
 from batchrun.errors import BadCommandLine, BadInput, CouldNotStart, Declined
 from batchrun.flows.adopt import Adopted, adopt
 from batchrun.flows.verify import verify
-from batchrun.io import journal_batches, journal_corrections, journal_decisions, journal_files, journal_steps
+from batchrun.io import journal_batches, journal_corrections, journal_decisions, journal_files, journal_steps, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_corrections import NewValues, Origin
@@ -182,7 +182,7 @@ def test_rows_left_to_send_are_warned_of_loudly(tmp_path: Path) -> None:
         assert states(new, named(new, "payouts-001")) == [State.COMPLETED, State.READY, State.SENDING, State.READY]
     (warning,) = [line for line in listener.heard if "TWICE" in line]
     assert "3 rows" in warning
-    assert "here" in warning, "the host that must not go on"
+    assert f"on {system.host_name()})" in warning, "the computer that must not go on"
 
 
 def test_a_batch_comes_once(tmp_path: Path) -> None:
