@@ -337,3 +337,20 @@ def test_an_empty_file_comes_along_too(tmp_path: Path) -> None:
         with new.reading() as connection:
             assert journal_files.kept_bytes(connection, nothing) == b""
     assert json.loads(contents(made.path)[evidence.BATCH])["batch"]["settings"] == SETTINGS
+
+
+def test_the_rows_of_a_group_fit_together_and_come_along(tmp_path: Path) -> None:
+    with two_laptops(tmp_path) as (old, new):
+        batch = add_batch(old, 3, settings={**SETTINGS, "grouped": True})
+        member = rows.c.batch_id == batch.id, rows.c.position == 1
+        with old.writing() as connection:
+            connection.execute(update(rows).where(*member).values(leader=0, payload=None, payload_id=None))
+            for event, more in ((Event.INTENT, {}), (Event.COMPLETED, {"run_id": "run_0", "output": {"paid": 2}})):
+                journal_steps.apply(connection, batch, [Step(0, event, NOW, **more)])  # type: ignore[arg-type]
+        made = pack_of(old, batch, tmp_path / "pack.zip")
+        verdict = verify(made.path)
+        assert verdict.intact, verdict.faults
+        assert verdict.counts == {State.READY: 1, State.COMPLETED: 2}
+        here = held(new, named(new, taken_in(new, made.path).batch))
+        assert here["rows"] == held(old, batch)["rows"]
+        assert [row["leader"] for row in here["rows"]] == [None, 0, None]
