@@ -131,8 +131,8 @@ def test_evidence_never_replaces_a_file(tmp_path: Path, crasher: Crasher) -> Non
 def test_a_running_batch_has_its_evidence_of_one_moment(tmp_path: Path, crasher: Crasher) -> None:
     with at_a_crash_desk(tmp_path, crasher) as desk:
         desk.sheet(invoices(400))
-        with desk.sending("--rate", "100/s") as sender:
-            until(lambda: len(desk.server.runs), lambda count: count >= 20)
+        with desk.sending("--rate", "20/s") as sender:
+            until(lambda: len(desk.server.runs), lambda count: count >= 5)
             packs = [f"pack-{number}.zip" for number in range(3)]
             for pack in packs:
                 made = desk.command("evidence", "last", "-o", pack, "--json").ended(0)
