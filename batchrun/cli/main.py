@@ -12,6 +12,7 @@ import typer
 import batchrun
 from batchrun.cli import (
     batch_commands,
+    evidence_commands,
     init_command,
     job_commands,
     ledger_commands,
@@ -71,6 +72,9 @@ for _command in (
     settle_commands.cancel,
     ledger_commands.history,
     ledger_commands.purge,
+    evidence_commands.evidence,
+    evidence_commands.verify,
+    evidence_commands.adopt,
     other_commands.listen,
     other_commands.simulate,
     other_commands.doctor,

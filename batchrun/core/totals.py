@@ -143,6 +143,14 @@ def decimals_of(amount: Decimal) -> int:
     return max(0, -int(amount.as_tuple().exponent))
 
 
+def read_amount(kept: str | list[str | None] | None) -> Amount:
+    """Read an amount as the journal keeps it: a text, or a pair of it and the value by which it is added up."""
+    if isinstance(kept, list):
+        number, value = kept
+        return SplitAmount(None if number is None else Decimal(number), value)
+    return None if kept is None else Decimal(kept)
+
+
 def amount_of(amount: Amount) -> Decimal | None:
     """Give a row's amount without what splits its total."""
     return amount.amount if isinstance(amount, SplitAmount) else amount

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from batchrun.core.cells import plain
+from batchrun.core.totals import read_amount
 from batchrun.model import Amount, Cell, Number, SplitAmount, Unreadable
 
 
@@ -59,11 +60,4 @@ def _dumped_amount(amount: Amount) -> Any:
 
 def load_amounts(text: str) -> list[Amount]:
     """Read a row's amounts back."""
-    return [_loaded_amount(amount) for amount in orjson.loads(text)]
-
-
-def _loaded_amount(amount: str | list[str | None] | None) -> Amount:
-    if isinstance(amount, list):
-        number, value = amount
-        return SplitAmount(None if number is None else Decimal(number), value)
-    return None if amount is None else Decimal(amount)
+    return [read_amount(amount) for amount in orjson.loads(text)]

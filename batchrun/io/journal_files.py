@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +47,30 @@ def keep_bytes(connection: Connection, content: bytes) -> str:
         for number, start in enumerate(range(0, max(len(content), 1), PIECE)):
             _insert(connection, sha256, number, content[start : start + PIECE])
     return sha256
+
+
+def keep_pieces(connection: Connection, sha256: str, pieces: Iterable[bytes]) -> None:
+    """Keep a file that comes in pieces, however large; its hash is its teller's to prove."""
+    if _is_kept(connection, sha256):
+        for _ in pieces:
+            pass
+        return
+    count = 0
+    for number, piece in enumerate(pieces):
+        _insert(connection, sha256, number, piece)
+        count += 1
+    if not count:
+        _insert(connection, sha256, 0, b"")  # an empty file has one piece, too
+
+
+def is_kept(connection: Connection, sha256: str) -> bool:
+    """Tell whether the journal holds a file."""
+    return _is_kept(connection, sha256)
+
+
+def kept_pieces(connection: Connection, sha256: str) -> Iterator[bytes]:
+    """Give back what was kept, a piece at a time; nothing where nothing was."""
+    return _pieces(connection, sha256)
 
 
 def kept_bytes(connection: Connection, sha256: str) -> bytes:

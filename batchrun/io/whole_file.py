@@ -78,6 +78,26 @@ def write_new(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file to write and read; it becomes `path`, for its owner alone, once the block ends well.
+
+    FileExistsError where something has that name by then, and it stays as it is; else as `whole_file`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
+    try:
+        beside.touch(mode=0o600, exist_ok=False)
+        with beside.open("r+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        rename_new(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def rename_new(beside: Path, path: Path) -> None:
     """Give a finished file its name; FileExistsError where one has it already, and it stays as it is."""
     try:
