@@ -42,10 +42,28 @@ INIT_DOCUMENT: dict[str, Any] = {
     "unmatched_paths": [],
     "error": None,
 }
+COMPARE_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "job": None,
+    "with": None,
+    "rows": 0,
+    "invalid": 0,
+    "same": 0,
+    "new": [],
+    "missing": [],
+    "changed": [],
+    "moved": [],
+    "by": None,
+    "totals": {},
+    "notes": [],
+    "workbook": None,
+    "error": None,
+}
 PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
     "init": INIT_DOCUMENT,
     "check": CHECK_DOCUMENT,
+    "compare": COMPARE_DOCUMENT,
     **dict.fromkeys(("run", "resume", "refresh", "review", "resolve", "retry", "cancel", "report"), BATCH_DOCUMENT),
 }
 

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import batchrun
-from batchrun.cli import batch_commands, init_command, job_commands, other_commands, settle_commands
+from batchrun.cli import batch_commands, compare_command, init_command, job_commands, other_commands, settle_commands
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
 
@@ -45,6 +45,7 @@ def _root(
 for _command in (
     init_command.init,
     job_commands.check,
+    compare_command.compare,
     job_commands.run,
     batch_commands.resume,
     batch_commands.status,

@@ -49,19 +49,29 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
     _sync_folder(target.parent)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write `data` as the whole of a new file; FileExistsError where one has that name, and it stays as it is."""
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a binary file to write and read; it becomes the new file `path` once the block ends well.
+
+    FileExistsError where something has that name by then, and it stays as it is. Folders are made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
     try:
-        with beside.open("xb") as file:
-            file.write(data)
+        with beside.open("x+b") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         _rename_new(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write `data` as the whole of a new file; FileExistsError where one has that name, and it stays as it is."""
+    with new_file(path) as file:
+        file.write(data)
 
 
 def _rename_new(beside: Path, path: Path) -> None:
