@@ -56,6 +56,6 @@ def compare(
             screen.warn(note)
         if found.workbook:
             screen.announce(f"Workbook: {found.workbook}")
-        return found.as_json(), 0
+        return found.as_json() if json else {}, 0  # of 100,000 rows it is large
 
     return answer(screen, "compare", work)

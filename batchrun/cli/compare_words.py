@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from batchrun.cli.words import SHOWN, WIDTH, table
-from batchrun.core.comparing import Amounts, Change, Entry, Move, Sum, name_of
+from batchrun.core.comparing import Amounts, Change, Changes, Entry, Move, Sum, name_of
 from batchrun.core.differences import text_of
 from batchrun.core.totals import counted, grouped
 
@@ -22,21 +23,21 @@ Lines = list[list[str]]
 
 
 class Section(NamedTuple):
-    """One table: how many lines it has in all, what these are, and the first of them below their heads."""
+    """One table: its heading, how many lines it has in all, and the first of them below their heads."""
 
-    count: int
-    told: str
+    title: str
+    in_all: int
     lines: Lines
     numbers: Sequence[int]
 
     def shown(self, bold: Callable[[str], str], more: str) -> Iterator[str]:
         """Give heading and first lines, and say how many more there are and where; nothing where there are none."""
-        if not self.count:
+        if not self.in_all:
             return
         yield ""
-        yield bold(f"{self.count:,} {self.told}")
+        yield bold(self.title)
         yield from (f"  {line}" for line in table(_fitting(self.lines, self.numbers), right=self.numbers))
-        left = self.count - (len(self.lines) - 1)
+        left = self.in_all - (len(self.lines) - 1)
         if left:
             yield f"  and {left:,} more ({more})"
 
@@ -55,15 +56,16 @@ def _sections(found: Compared) -> Iterator[Section]:
     result, decimals = found.comparison, found.comparison.decimals
     beyond = f"moved by more than {found.threshold.normalize():f} %"
     if result.groups is not None:
-        by = result.groups.column
-        yield _moves(f"of {by} {beyond}", by, result.groups.moved, decimals)
-        yield _sums(f"of {by} new", by, result.groups.new, decimals)
-        yield _sums(f"of {by} missing", by, result.groups.missing, decimals)
-    yield _moves(f"of the keys in both {beyond}", "key", result.moved, decimals)
-    yield _changes(result.changed)
+        by, groups = result.groups.column, result.groups
+        yield _moves(f"{by}: {len(groups.moved):,} {beyond}", by, groups.moved, decimals)
+        yield _sums(f"{by}: {len(groups.new):,} new", by, groups.new, decimals)
+        yield _sums(f"{by}: {len(groups.missing):,} missing", by, groups.missing, decimals)
+    yield _moves(f"{counted(len(result.moved), 'amount')} of keys in both {beyond}", "key", result.moved, decimals)
+    yield _changes(f"{counted(len(result.changed), 'field')} of keys in both changed", result.changed)
     most = SHOWN if result.groups is None else FEW  # whoever asks for sums looks at sums
-    yield _entries("keys new in the sheet", result.new, decimals, most)
-    yield _entries(f"keys in {found.batch.name} alone", result.missing, decimals, most)
+    yield _entries(f"{counted(len(result.new), 'new key')} in the sheet", result.new, decimals, most)
+    missing = f"{counted(len(result.missing), 'key')} of {found.batch.name} missing"
+    yield _entries(missing, result.missing, decimals, most)
 
 
 def _overview(found: Compared) -> Iterator[str]:
@@ -98,7 +100,7 @@ def _same(found: Compared) -> Iterator[str]:
         yield "No key is in both. Compare the sums by a column that comes again: --by COLUMN"
 
 
-def _moves(told: str, name: str, moves: Sequence[Move], decimals: Mapping[str, int]) -> Section:
+def _moves(title: str, name: str, moves: Sequence[Move], decimals: Mapping[str, int]) -> Section:
     several = ["total"] if len(decimals) > 1 else []
     lines = [[name, *several, "then", "now", "difference", "%"]]
     for move in moves[:SHOWN]:
@@ -106,25 +108,25 @@ def _moves(told: str, name: str, moves: Sequence[Move], decimals: Mapping[str, i
         percent = "new" if move.percent is None else f"{move.percent:+,.1f}"
         lines.append([_cut(move.name), *column, *_figures(move, decimals[move.column]), percent])
     first = 1 + len(several)
-    return Section(len(moves), told, lines, range(first, first + 4))
+    return Section(title, len(moves), lines, range(first, first + 4))
 
 
-def _sums(told: str, name: str, sums: Sequence[Sum], decimals: Mapping[str, int]) -> Section:
+def _sums(title: str, name: str, sums: Sequence[Sum], decimals: Mapping[str, int]) -> Section:
     shown = ([_cut(one.name), f"{one.rows:,}", *_amounts(one.amounts, decimals)] for one in sums[:SHOWN])
-    return Section(len(sums), told, [[name, "keys", *decimals], *shown], range(1, 2 + len(decimals)))
+    return Section(title, len(sums), [[name, "keys", *decimals], *shown], range(1, 2 + len(decimals)))
 
 
-def _entries(told: str, entries: Sequence[Entry], decimals: Mapping[str, int], most: int) -> Section:
+def _entries(title: str, entries: Sequence[Entry], decimals: Mapping[str, int], most: int) -> Section:
     shown = ([f"{one.row}", _cut(name_of(one.key)), *_amounts(one.amounts, decimals)] for one in entries[:most])
-    return Section(len(entries), told, [["row", "key", *decimals], *shown], (0, *range(2, 2 + len(decimals))))
+    return Section(title, len(entries), [["row", "key", *decimals], *shown], (0, *range(2, 2 + len(decimals))))
 
 
-def _changes(changes: Sequence[Change]) -> Section:
+def _changes(title: str, changes: Changes) -> Section:
     lines = [["row", "key", "column", "then", "now"]]
-    for one in changes[:SHOWN]:
+    for one in islice(changes, SHOWN):
         texts = (name_of(one.key), one.column or one.path or "", *_then_and_now(one))
         lines.append([f"{one.row}", *(_cut(text, SHORT) for text in texts)])
-    return Section(len(changes), "fields changed, of the keys in both", lines, (0,))
+    return Section(title, len(changes), lines, (0,))
 
 
 def _then_and_now(change: Change) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ Key = tuple[str, ...]
 Amounts = tuple[tuple[str, Decimal | None], ...]
 
 
+Value = str | Decimal | bool | None
+
+
 class Entry(NamedTuple):
     """One key of one side: its first row in its sheet, its amounts by control total, and whose sum it is a part of."""
 
@@ -32,15 +36,55 @@ class Entry(NamedTuple):
 class Change(NamedTuple):
     """One field that differs from before; `path` is its place in the payload, None where it is not sent.
 
-    `old` and `new` are what the payload, or else the cell, says: JSON values and cells; None where it says nothing.
+    `old` and `new` are what the payload, or else the cell, says: text, a number, true or false; None where nothing.
     """
 
     row: int
     key: Key
     column: str | None
     path: str | None
-    old: Any
-    new: Any
+    old: Value
+    new: Value
+
+
+class Changes:
+    """The changes of many rows, packed: where each of 100,000 rows has another due date, that is seldom news."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, Key, str]] = []
+        self._count = 0
+
+    def add(self, row: int, key: Key, some: Iterable[tuple[str | None, str | None, Value, Value]]) -> None:
+        """Take in one row's changes: column, path, old and new of each."""
+        found = list(some)
+        if found:
+            self._rows.append((row, key, json.dumps(found, default=_packed)))
+            self._count += len(found)
+
+    def of(self, keys: Container[Key]) -> Changes:
+        """Give the changes of some keys."""
+        chosen = Changes()
+        for row, key, packed in self._rows:
+            if key in keys:
+                chosen._rows.append((row, key, packed))
+                chosen._count += len(json.loads(packed))
+        return chosen
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Change]:
+        for row, key, packed in self._rows:
+            for column, path, old, new in json.loads(packed):
+                yield Change(row, key, column, path, _unpacked(old), _unpacked(new))
+
+
+def _packed(value: Decimal) -> list[str]:
+    return [format(value, "f")]
+
+
+def _unpacked(value: Any) -> Value:
+    return Decimal(value[0]) if isinstance(value, list) else value
 
 
 class Move(NamedTuple):
@@ -139,7 +183,7 @@ class Comparison:
     new: Sequence[Entry] = ()
     missing: Sequence[Entry] = ()
     same: Sequence[Entry] = ()
-    changed: Sequence[Change] = ()
+    changed: Changes = field(default_factory=Changes)
     moved: Sequence[Move] = ()
     totals: Sequence[Move] = ()
     groups: Groups | None = None
@@ -178,17 +222,17 @@ def parse_threshold(text: str) -> Decimal:
     return percent
 
 
-def compared(old: Side, new: Side, changes: Sequence[Change], threshold: Decimal, by: str | None = None) -> Comparison:
+def compared(old: Side, new: Side, changes: Changes, threshold: Decimal, by: str | None = None) -> Comparison:
     """Compare two sides; `changes` are the fields that were found to differ, `by` names the column of the groups."""
     decimals = _decimals(old, new)
     same = [entry for key, entry in new.entries.items() if key in old.entries]
-    moves = [move for entry in same for move in _moves(name_of(entry.key), old.entries[entry.key], entry, entry.row)]
+    moves = (move for entry in same for move in _moves(name_of(entry.key), old.entries[entry.key], entry, entry.row))
     return Comparison(
         # A key that was invalid then was never sent, so it is new; one that is invalid now is there, so not missing.
         new=_largest_first(entry for key, entry in new.entries.items() if key not in old.entries),
         missing=_largest_first(_missing(old, new)),
         same=same,
-        changed=[change for change in changes if change.key in new.entries],
+        changed=changes.of(new.entries),
         moved=_furthest_first(move for move in moves if move.is_beyond(threshold)),
         totals=_total_moves(decimals, old, new),
         groups=None if by is None else _groups(by, old, new, threshold),
@@ -224,7 +268,7 @@ def _largest_first(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _furthest_first(moves: Iterable[Move]) -> list[Move]:
-    return sorted(moves, key=lambda move: (-abs(move.difference), move.name))
+    return sorted(moves, key=lambda move: (-abs(move.difference), move.name, move.column))
 
 
 def _moves(name: str, old: Entry | Sum, new: Entry | Sum, row: int | None = None) -> Iterator[Move]:

@@ -9,10 +9,10 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from batchrun.core import cells, leading_json, payloads, targets
-from batchrun.core.comparing import Change, Key
+from batchrun.core.comparing import Value
 from batchrun.core.mapping import OMIT, RowMapper, columns_named
 from batchrun.core.settling import same_value
-from batchrun.model import Cell
+from batchrun.model import Cell, Number
 
 
 class Watched(NamedTuple):
@@ -63,24 +63,27 @@ class Content(NamedTuple):
     cells: Sequence[Cell]
 
 
-def changes(look: Watch, row: int, key: Key, old: Content, new: Content) -> Iterator[Change]:
-    """Give the fields in which a row differs; numbers are compared by value, so that 19.90 is 19.9."""
+def changes(look: Watch, old: Content, new: Content) -> Iterator[tuple[str | None, str | None, Value, Value]]:
+    """Give column, path, old and new of the fields in which a row differs.
+
+    Numbers are compared by value, so that 19.90 is 19.9; a cell that is not sent, as it is shown.
+    """
     if old.payload is not None and new.payload is not None and old.payload != new.payload:
         before, now = leading_json.parse(old.payload), leading_json.parse(new.payload)
         for place in look.sent:
             was, is_now = _at(before, place.path), _at(now, place.path)
             if not same_value(was, is_now):
-                yield Change(row, key, place.columns, place.pointer, _told(was), _told(is_now))
+                yield place.columns, place.pointer, _of_payload(was), _of_payload(is_now)
     for name, here, there in look.unsent:
-        cell, cell_now = _cell(old.cells, there), _cell(new.cells, here)
-        if cells.shown(cell).strip() != cells.shown(cell_now).strip():
-            yield Change(row, key, name, None, cell, cell_now)
+        was, is_now = _of_cell(old.cells, there), _of_cell(new.cells, here)
+        if was != is_now:
+            yield name, None, was, is_now
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: Value) -> str | None:
     """Write what a change says of a field, then or now; None where it says nothing."""
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return cells.plain(Decimal(value))
+    if isinstance(value, Decimal):
+        return cells.plain(value)
     return None if value is None else cells.shown(value)
 
 
@@ -90,12 +93,18 @@ def _at(value: Any, path: Iterable[str]) -> Any:
     return value
 
 
-def _told(value: Any) -> Any:
+def _of_payload(value: Any) -> Value:
     """Give a payload's value as a cell can show it; lists and objects, and null, as JSON."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Decimal(value)
     if value is OMIT:
         return None
-    return payloads.to_json(value).decode() if value is None or isinstance(value, dict | list) else value
+    return value if isinstance(value, str | bool | Decimal) else payloads.to_json(value).decode()
 
 
-def _cell(row: Sequence[Cell], place: int) -> Cell:
-    return row[place] if place < len(row) else None
+def _of_cell(row: Sequence[Cell], place: int) -> Value:
+    """Give a cell as it is shown, without the blanks around it; a number stays one."""
+    cell = row[place] if place < len(row) else None
+    if isinstance(cell, Number) and not cell.width:
+        return cell.value
+    return cell if isinstance(cell, bool) else cells.shown(cell).strip() or None

@@ -12,7 +12,7 @@ from typing import Any
 
 import batchrun
 from batchrun.core import cells, comparing, differences
-from batchrun.core.comparing import Amounts, Change, Entry, Key, Side
+from batchrun.core.comparing import Amounts, Changes, Entry, Key, Side
 from batchrun.core.differences import Content, Watch
 from batchrun.core.prepare import Prepared
 from batchrun.core.suggestions import did_you_mean
@@ -82,7 +82,7 @@ class _Found:
     through: Pass
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)
-    changes: list[Change] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
 
     def totals(self, one: Any) -> bool:
         """Tell whether a control total is one of both sides: one of a single side would seem to have moved."""
@@ -194,7 +194,7 @@ def _note_changes(journal: Journal, found: _Found, look: Watch, waiting: list[tu
         held = journal_comparisons.contents(connection, found.batch.id, positions)
     for entry, one in waiting:
         now = Content(one.payload, one.row.cells)
-        found.changes += differences.changes(look, one.row.number, one.key, Content(*held[entry.position]), now)
+        found.changes.add(one.row.number, one.key, differences.changes(look, Content(*held[entry.position]), now))
     waiting.clear()
 
 
