@@ -90,9 +90,9 @@ def write_comparison(path: Path, content: ComparisonContent, *, max_rows: int = 
             for table in _tables(content, cells):
                 sheets += _sheets(table, content.title, path.parent, max_rows, held)
             save_sheets(workbook, sheets, content.title, content.made_at, file)
-    except FileExistsError:
-        raise _taken(path) from None
     except OSError as error:
+        if os.path.lexists(path):
+            raise _taken(path) from None
         raise CouldNotStart(f"--output: {path} could not be written ({error.strerror})") from None
 
 
