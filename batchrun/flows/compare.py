@@ -124,7 +124,7 @@ class _Found:
         for side, where in ((self.new, "in the sheet"), (self.old, f"in {name}")):
             unread = sum(amount is None for entry in side.entries.values() for _, amount in entry.amounts)
             if unread:
-                yield f"{counted(unread, 'amount')} {where} cannot be read, and counts as 0 in the sums."
+                yield f"{counted(unread, 'amount')} {where} cannot be read; 0 is taken in the sums."
 
 
 def _found(journal: Journal, batch: Batch, job: LoadedJob, by: str | None, counting: Counting) -> _Found:
