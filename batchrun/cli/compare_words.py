@@ -12,6 +12,7 @@ from batchrun.cli.words import SHOWN, WIDTH, table
 from batchrun.core.comparing import Amounts, Change, Changes, Entry, Move, Sum, name_of
 from batchrun.core.differences import text_of
 from batchrun.core.totals import counted, grouped
+from batchrun.io.workbook_text import safe_text
 
 if TYPE_CHECKING:
     from batchrun.flows.compared import Compared
@@ -150,5 +151,5 @@ def _amounts(amounts: Amounts, decimals: Mapping[str, int]) -> list[str]:
 
 
 def _cut(text: str, width: int = LONG) -> str:
-    line = " ".join(text.split())
+    line = " ".join(safe_text(text).split())
     return line if len(line) <= width else f"{line[: width - 1]}…"

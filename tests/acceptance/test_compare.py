@@ -230,6 +230,36 @@ def test_a_control_total_that_is_new_has_not_moved(desk: MonthlyDesk) -> None:
     assert list(desk.compared()["totals"]) == ["Amount"]
 
 
+def test_several_control_totals_are_told_apart(desk: MonthlyDesk) -> None:
+    desk.job(lambda text: monthly(text).replace("totals: [Amount]", "totals: [Amount, Due]"))
+    desk.month(10, [row(1, "100.00", due=""), row(2, "1.00", due="")])
+    desk.sheet([row(1, "250.00", due=""), row(2, "1.00", due="")], "payouts-11.csv")
+    said = desk.compare().ended(0).stdout
+    assert re.search(
+        r"key +total +then +now +difference +%\n +00001 +Amount +100.00 +250.00 +\+150.00 +\+150.0\n", said
+    )
+    assert re.search(r"\nDue +0 +0 *\n", said)
+
+
+def test_what_a_cell_hides_does_not_reach_the_screen(desk: MonthlyDesk) -> None:
+    desk.month(10, OCTOBER)
+    desk.sheet([row(1, "1.00", "Evil\x1b[2J\nBob")], "payouts-11.csv")
+    said = desk.compare("--by", "Vendor").ended(0).stdout
+    assert "\x1b" not in said
+    assert "Evil\\x1b[2J Bob" in said
+
+
+def test_a_batch_of_another_job_serves_where_it_is_named(desk: MonthlyDesk) -> None:
+    desk.month(10, OCTOBER)
+    desk.job(lambda text: monthly(text.replace("job: payouts", "job: wages", 1)).replace("job: wages\n", WAGES))
+    desk.sheet(NOVEMBER, "payouts-11.csv")
+    desk.compare("--json").ended(2)
+    assert desk.compared("--with", "payouts-10-001")["notes"] == ["payouts-10-001 is of another job, payouts."]
+
+
+WAGES = "job: wages\nparams:\n  month: {pattern: '\\d+', default: '10'}\n"
+
+
 def test_amounts_that_cannot_be_read_are_told(desk: MonthlyDesk) -> None:
     desk.job(lambda text: monthly(text).replace("totals: [Amount]", "totals: [Vendor]"))
     desk.month(10, OCTOBER[:1])
