@@ -17,9 +17,10 @@ import re
 import string
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 os.environ["OPENPYXL_LXML"] = "False"  # with lxml present, openpyxl would write other bytes
@@ -97,23 +98,43 @@ def iban(country: str, account: str) -> str:
     return " ".join(whole[at : at + 4] for at in range(0, len(whole), 4))
 
 
+PAYOUT_HEADER = (
+    "Invoice No",
+    "Vendor No",
+    "Vendor",
+    "IBAN",
+    "Amount",
+    "Currency",
+    "Due",
+    "Cost Centre",
+    "Rush",
+    "Tags",
+)
+Vendor = tuple[str, str, str, int]
+
+
 def payouts() -> bytes:
     """Make the vendor invoices of one month: titles above the header, and a second sheet with notes."""
+    return _payouts_book("October 2026", "28 October 2026", _october()[1])
+
+
+def _october() -> tuple[list[Vendor], list[tuple[Any, ...]]]:
     dice = Dice(1)
-    header = ("Invoice No", "Vendor No", "Vendor", "IBAN", "Amount", "Currency", "Due", "Cost Centre", "Rush", "Tags")
-    formats = ("General", TEXT, TEXT, TEXT, CENTS, TEXT, DAY, ZEROS, TEXT, TEXT)
     vendors = [_vendor(dice, at, name, country) for at, (name, country) in enumerate(VENDORS)]
     amounts = [19.99, 0.01, 100, 100_000, 1_234.5]  # amounts that have been sent wrongly by somebody, some time
     amounts += [dice.number(1_000, 900_000) / 100 for _ in range(115)]
-    rows = [_payout(dice, at, dice.one(vendors), amount) for at, amount in enumerate(amounts)]
+    return vendors, [_payout(dice, at, dice.one(vendors), amount) for at, amount in enumerate(amounts)]
 
+
+def _payouts_book(month: str, approved: str, rows: Rows) -> bytes:
+    formats = ("General", TEXT, TEXT, TEXT, CENTS, TEXT, DAY, ZEROS, TEXT, TEXT)
     book = Workbook()
     sheet = book.active
     sheet.title = "Payouts"
-    sheet.append(["Vendor payouts, October 2026"])
-    sheet.append(["Approved by Finance on 28 October 2026. All amounts in EUR."])
+    sheet.append([f"Vendor payouts, {month}"])
+    sheet.append([f"Approved by Finance on {approved}. All amounts in EUR."])
     sheet["A1"].font = Font(bold=True, size=14)
-    _table(sheet, header, formats, rows, widths=(16, 11, 26, 36, 13, 10, 12, 12, 7, 24))
+    _table(sheet, PAYOUT_HEADER, formats, rows, widths=(16, 11, 26, 36, 13, 10, 12, 12, 7, 24))
     notes = book.create_sheet("Notes")
     notes.append(["Rush: Y pays on the same day, N or nothing pays on the due date."])
     notes.append(["Cost centres have five digits; Excel shows 42 as 00042."])
@@ -121,12 +142,55 @@ def payouts() -> bytes:
     return saved(book)
 
 
-def _vendor(dice: Dice, at: int, name: str, country: str) -> tuple[str, str, str, int]:
+def payouts_august() -> bytes:
+    """Make a month like any other: an invoice of every vendor."""
+    return _payouts_book("August 2026", "28 August 2026", _month(8))
+
+
+def payouts_september() -> bytes:
+    """Make the month after it, in whose sheet an invoice of August stands again."""
+    return _payouts_book("September 2026", "28 September 2026", [*_month(9), _month(8)[4]])
+
+
+def payouts_november() -> bytes:
+    """Make a month to look at twice: one vendor bills 60 % more, one is new, one is gone, and an invoice of October
+    stands in it again.
+    """
+    vendors, october = _october()
+    rows = _month(11, more={"Rheinwerk Logistik AG": 160}, gone={"Atelier Liégeois"})
+    new = _vendor(Dice(5), len(vendors), "Nordlicht Reinigung GmbH", "DE")
+    rows.insert(12, _collective(Dice(6), 11, len(vendors), new, 1_248_000))
+    rows.insert(17, october[58])
+    return _payouts_book("November 2026", "27 November 2026", rows)
+
+
+def _month(month: int, more: Mapping[str, int] = MappingProxyType({}), gone: Container[str] = ()) -> list[Any]:
+    """Make a month in which each vendor sends one invoice, over about as much as all of October's: within 8 %."""
+    dice = Dice(100 + month)
+    vendors, october = _october()
+    rows = []
+    for at, vendor in enumerate(vendors):
+        cents = sum(round(row[4] * 100) for row in october if row[2] == vendor[1])
+        percent = more.get(vendor[1], dice.number(92, 108))
+        row = _collective(dice, month, at, vendor, cents * percent // 100)
+        rows += [] if vendor[1] in gone else [row]
+    return rows
+
+
+def _collective(dice: Dice, month: int, at: int, vendor: Vendor, cents: int) -> tuple[Any, ...]:
+    number, name, account, cost_centre = vendor
+    shapes = (f"INV-2026-{100 * month + at:04d}", f"00{40_000 + 100 * month + at}", f"F/26/{month:02d}-{at:02d}")
+    own = (*shapes, 2_026_000_000 + 10_000 * month + at)[at % 4]  # a vendor numbers its invoices in one way
+    due = date(2026, month, 1) + timedelta(days=32 + dice.number(0, 20))
+    return own, number, name, account, cents / 100, "EUR", due, cost_centre, dice.one(("Y", "N", None, None)), None
+
+
+def _vendor(dice: Dice, at: int, name: str, country: str) -> Vendor:
     account = "".join(dice.one(string.digits) if mark == "#" else mark for mark in ACCOUNTS[country])
     return f"{123 + 37 * at:06d}", name, iban(country, account), dice.one((7, 42, 110, 815, 4711, 20300))
 
 
-def _payout(dice: Dice, at: int, vendor: tuple[str, str, str, int], amount: float) -> tuple[Any, ...]:
+def _payout(dice: Dice, at: int, vendor: Vendor, amount: float) -> tuple[Any, ...]:
     number, name, account, cost_centre = vendor
     shapes: tuple[Any, ...] = (f"INV-2026-{at + 1:04d}", f"00{45_100 + at}", f"F/26/{at + 900}", 2_026_100_000 + at)
     due = date(2026, 11, 2) + timedelta(days=dice.number(0, 27))
@@ -267,7 +331,10 @@ def saved(book: Workbook) -> bytes:
 
 
 SAMPLES: dict[str, Callable[[], bytes]] = {
+    "payouts-2026-08.xlsx": payouts_august,
+    "payouts-2026-09.xlsx": payouts_september,
     "payouts-2026-10.xlsx": payouts,
+    "payouts-2026-11.xlsx": payouts_november,
     "credit-limits.csv": credit_limits,
     "refunds.xlsx": refunds,
     "good/zero-padded/in.xlsx": zero_padded,

@@ -37,6 +37,23 @@ INIT_DOCUMENT: dict[str, Any] = {
     "unmatched_paths": [],
     "error": None,
 }
+COMPARE_DOCUMENT: dict[str, Any] = {
+    "version": 1,
+    "job": None,
+    "with": None,
+    "rows": 0,
+    "invalid": 0,
+    "same": 0,
+    "new": [],
+    "missing": [],
+    "changed": [],
+    "moved": [],
+    "by": None,
+    "totals": {},
+    "notes": [],
+    "workbook": None,
+    "error": None,
+}
 PLAN_DOCUMENT: dict[str, Any] = {
     "version": 1,
     "plan": None,
@@ -150,6 +167,7 @@ PLAIN_DOCUMENT: dict[str, Any] = {"version": 1, "error": None}
 DOCUMENTS = {
     "init": INIT_DOCUMENT,
     "check": CHECK_DOCUMENT,
+    "compare": COMPARE_DOCUMENT,
     "plan": PLAN_DOCUMENT,
     "approve": APPROVAL_DOCUMENT,
     "key new": KEY_DOCUMENT,

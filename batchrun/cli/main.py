@@ -12,6 +12,7 @@ import typer
 import batchrun
 from batchrun.cli import (
     batch_commands,
+    compare_command,
     evidence_commands,
     init_command,
     job_commands,
@@ -58,6 +59,7 @@ def _root(
 for _command in (
     init_command.init,
     job_commands.check,
+    compare_command.compare,
     job_commands.run,
     plan_commands.plan,
     plan_commands.approve,

@@ -84,7 +84,7 @@ def make(journal: Journal, batch: Batch, output: Path, teller: Teller) -> Eviden
         raise _exists(path)
     fold(journal, batch)
     try:
-        with new_file(path) as file, snapshot(journal) as still:
+        with new_file(path, private=True) as file, snapshot(journal) as still:
             return _Packer(still, batch.name, PackWriter(file), path, teller).pack()
     except OSError as error:
         if isinstance(error, FileExistsError) and os.path.lexists(path):

@@ -63,31 +63,17 @@ def _put(beside: Path, target: Path, unless_changed: str | None) -> None:
     beside.replace(target)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write `data` as the whole of a new file; FileExistsError where one has that name, and it stays as it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
-    try:
-        with beside.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        rename_new(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
 @contextlib.contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a binary file to write and read; it becomes `path`, for its owner alone, once the block ends well.
+def new_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
+    """Yield a binary file to write and read; it becomes the new file `path` once the block ends well.
 
-    FileExistsError where something has that name by then, and it stays as it is; else as `whole_file`.
+    FileExistsError where something has that name by then, and it stays as it is. Folders are made. A `private` file is
+    its owner's alone.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
     try:
-        beside.touch(mode=0o600, exist_ok=False)
+        beside.touch(mode=0o600 if private else 0o666, exist_ok=False)
         with beside.open("r+b") as file:
             yield file
             file.flush()
@@ -96,6 +82,12 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         beside.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write `data` as the whole of a new file; FileExistsError where one has that name, and it stays as it is."""
+    with new_file(path) as file:
+        file.write(data)
 
 
 def rename_new(beside: Path, path: Path) -> None:

@@ -66,7 +66,7 @@ def _states_chart(sheet: Worksheet, table: Place, states: Sequence[State]) -> Ba
     series.dLbls = DataLabelList(
         showVal=True, showSerName=False, showCatName=False, showLegendKey=False, showPercent=False, numFmt="#,##0"
     )
-    _finish(chart, "Rows by state", "State", "Rows")
+    finish_chart(chart, "Rows by state", "State", "Rows")
     chart.x_axis.scaling.orientation = "maxMin"  # the table's order, from the top
     chart.y_axis.crosses = "max"  # which would else put the counts at the top
     return chart
@@ -84,7 +84,7 @@ def _completions_chart(sheet: Worksheet, first: int, completions: Sequence[tuple
     series.graphicalProperties.line.solidFill = TINTS[State.COMPLETED].bar
     series.graphicalProperties.line.width = 28_575  # EMU: 2.25 pt
     chart.series.append(series)
-    _finish(chart, "Rows ended over time", "Time (UTC)", "Rows ended")
+    finish_chart(chart, "Rows ended over time", "Time (UTC)", "Rows ended")
     axis: Any = chart.x_axis
     start, end = completions[0][0].timestamp(), completions[-1][0].timestamp()
     step, shown = _time_step(end - start)
@@ -105,7 +105,8 @@ def _serial(timestamp: float) -> float:
     return timestamp / _DAY + _EPOCH_DAY
 
 
-def _finish(chart: Any, title: str, across: str, up: str) -> None:
+def finish_chart(chart: Any, title: str, across: str, up: str) -> None:
+    """Give a chart its title, the titles of its axes and the looks of the house; it has no legend."""
     chart.title, chart.legend = _words(title, 1300, bold=True), None
     chart.width, chart.height = _WIDTH, _HEIGHT
     for axis, words in ((chart.x_axis, across), (chart.y_axis, up)):

@@ -40,12 +40,12 @@ def dress_summary(summary: Summary) -> Callable[..., None]:
         wide = [_width_of(total) for total in summary.totals]
         set_widths(sheet, [22, 11, 11, *wide, *[_NARROWEST] * (width - 3 - len(wide)), 3])
         sheet.sheet_view.showGridLines = False
-        _write_title(sheet, summary.title)
-        row = _write_facts(sheet, 3, summary.facts, width)
+        write_title(sheet, summary.title)
+        row = write_facts(sheet, 3, summary.facts, width)
         area, row = _write_states(sheet, row + 1, summary, width)
         row = _write_proof(sheet, row + 1, summary.proof)
         row = _write_seconds(sheet, row + 1, summary)
-        row = _write_notes(sheet, row + 1, summary.notes, width)
+        row = write_notes(sheet, row + 1, summary.notes, width)
         row = max(row, add_charts(sheet, summary, area))
         set_page(sheet, summary.title, across=1)
         sheet.print_area = f"A1:{column_letters(width + 10)}{row}"
@@ -65,12 +65,14 @@ def shown_states(summary: Summary) -> list[State]:
     return [state for state in TINTS if state in counted | summed]
 
 
-def _write_title(sheet: Worksheet, title: str) -> None:
+def write_title(sheet: Worksheet, title: str) -> None:
+    """Write the sheet's title into its first row."""
     put_text(sheet["A1"], title).font = font(size=18, bold=True, colour=INK)
     sheet.row_dimensions[1].height = 28
 
 
-def _write_facts(sheet: Worksheet, row: int, facts: Sequence[tuple[str, str]], width: int) -> int:
+def write_facts(sheet: Worksheet, row: int, facts: Sequence[tuple[str, str]], width: int) -> int:
+    """Write pairs of a label and a value from a row on, up to the column `width`; answer the next free row."""
     from openpyxl.styles import Alignment
 
     for label, value in facts:
@@ -85,7 +87,7 @@ def _write_facts(sheet: Worksheet, row: int, facts: Sequence[tuple[str, str]], w
 
 
 def _write_states(sheet: Worksheet, row: int, summary: Summary, width: int) -> tuple[Area, int]:
-    _head_table(sheet, row, ["State", "Rows", "Share", *(total.column for total in summary.totals)])
+    head_table(sheet, row, ["State", "Rows", "Share", *(total.column for total in summary.totals)])
     states = shown_states(summary)
     for offset, state in enumerate(states, 1):
         _write_state(sheet, row + offset, state, summary)
@@ -103,14 +105,14 @@ def _write_state(sheet: Worksheet, row: int, state: State, summary: Summary) -> 
     _write_share(at(sheet, row, 3), count, summary.rows)
     for column, total in enumerate(summary.totals, 4):
         _write_amount(at(sheet, row, column), total.by_state.get(state, Decimal(0)), total)
-    _rule_below(sheet, row, 3 + len(summary.totals))
+    rule_below(sheet, row, 3 + len(summary.totals))
 
 
 def _write_proof(sheet: Worksheet, row: int, proof: Proof | None) -> int:
     """Hold what became of the rows against what was read, line by line; answer the next free row."""
     if proof is None:
         return row
-    _head_table(sheet, row, ["Proof", "Rows", "", *(total.column for total in proof.totals)])
+    head_table(sheet, row, ["Proof", "Rows", "", *(total.column for total in proof.totals)])
     for line in proof.lines:
         row += 1
         _write_line(sheet, row, line, proof.totals, bold=line.label == SUM)
@@ -128,14 +130,14 @@ def _write_line(
     _write_count(at(sheet, row, 2), line.rows).font = font(bold=bold)
     for column, (amount, total) in enumerate(zip(line.amounts, totals, strict=True), 4):
         _write_amount(at(sheet, row, column), amount, total).font = font(bold=bold)
-    _rule_below(sheet, row, 3 + len(totals))
+    rule_below(sheet, row, 3 + len(totals))
 
 
 def _write_unreadable(sheet: Worksheet, row: int, counts: Sequence[int]) -> None:
     put_text(at(sheet, row, 1), UNREADABLE)
     for column, count in enumerate(counts, 4):
         _write_count(at(sheet, row, column), count)
-    _rule_below(sheet, row, 3 + len(counts))
+    rule_below(sheet, row, 3 + len(counts))
 
 
 def _write_verdicts(sheet: Worksheet, row: int, verdicts: Sequence[bool]) -> None:
@@ -151,16 +153,17 @@ def _write_verdicts(sheet: Worksheet, row: int, verdicts: Sequence[bool]) -> Non
 def _write_seconds(sheet: Worksheet, row: int, summary: Summary) -> int:
     if not summary.seconds:
         return row
-    _head_table(sheet, row, ["Time to end", *summary.seconds])
+    head_table(sheet, row, ["Time to end", *summary.seconds])
     put_text(at(sheet, row + 1, 1), "seconds")
     for column, seconds in enumerate(summary.seconds.values(), 2):
         cell = at(sheet, row + 1, column)
         cell.value, cell.number_format = round(seconds, 3), "#,##0.00"
-    _rule_below(sheet, row + 1, 1 + len(summary.seconds))
+    rule_below(sheet, row + 1, 1 + len(summary.seconds))
     return row + 2
 
 
-def _write_notes(sheet: Worksheet, row: int, notes: Sequence[str], width: int) -> int:
+def write_notes(sheet: Worksheet, row: int, notes: Sequence[str], width: int) -> int:
+    """Write sentences from a row on, up to the column `width`; answer the next free row."""
     from openpyxl.styles import Alignment
 
     if not notes:
@@ -175,7 +178,8 @@ def _write_notes(sheet: Worksheet, row: int, notes: Sequence[str], width: int) -
     return row + 1
 
 
-def _head_table(sheet: Worksheet, row: int, names: Sequence[str]) -> None:
+def head_table(sheet: Worksheet, row: int, names: Sequence[str]) -> None:
+    """Write the head of a table: the first column to the left, the others to the right."""
     from openpyxl.styles import Alignment, Border, Side
 
     for column, name in enumerate(names, 1):
@@ -184,7 +188,8 @@ def _head_table(sheet: Worksheet, row: int, names: Sequence[str]) -> None:
         cell.alignment = Alignment(horizontal="left" if column == 1 else "right")
 
 
-def _rule_below(sheet: Worksheet, row: int, columns: int) -> None:
+def rule_below(sheet: Worksheet, row: int, columns: int) -> None:
+    """Draw a thin line below the first columns of a row."""
     from openpyxl.styles import Border, Side
 
     for column in range(1, columns + 1):

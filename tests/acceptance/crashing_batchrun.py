@@ -246,7 +246,7 @@ LOADED = (  # once, for every child
     *("openpyxl", "pandas", "anyio._backends._asyncio", "keyring", "jsonschema_rs", "batchrun.cli.main"),
     *(
         f"batchrun.flows.{name}"
-        for name in ("cancel", "check", "init", "report", "resolve", "retry", "review", "run", "status")
+        for name in ("cancel", "check", "compare", "init", "report", "resolve", "retry", "review", "run", "status")
     ),
     *(f"batchrun.io.{name}" for name in ("csv_source", "doubts_sheet", "workbook", "workbook_body")),
 )

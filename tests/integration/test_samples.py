@@ -39,8 +39,18 @@ def table(file: str, sheet: str, header_row: int) -> list[dict[str, Any]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def payouts() -> list[dict[str, Any]]:
-    return table("payouts-2026-10.xlsx", "Payouts", 3)
+def payouts(month: int = 10) -> list[dict[str, Any]]:
+    return table(f"payouts-2026-{month:02d}.xlsx", "Payouts", 3)
+
+
+def by_vendor(month: int) -> dict[str, Decimal]:
+    """Give each vendor's sum in a month, in which an invoice of the month before does not count."""
+    before = {row["Invoice No"] for row in payouts(month - 1)} if month > 8 else set()
+    sums: dict[str, Decimal] = {}
+    for row in payouts(month):
+        if row["Invoice No"] not in before:
+            sums[row["Vendor"]] = sums.get(row["Vendor"], Decimal(0)) + Decimal(str(row["Amount"]))
+    return sums
 
 
 def refunds() -> list[dict[str, Any]]:
@@ -152,6 +162,32 @@ def test_the_payouts_workbook_has_a_second_sheet_with_data() -> None:
     assert load_workbook(SAMPLES / "payouts-2026-10.xlsx").sheetnames == ["Payouts", "Notes"]
 
 
+def test_the_other_months_are_short_and_of_the_same_vendors() -> None:
+    assert [(len(payouts(month)), total(payouts(month))) for month in (8, 9, 11)] == [
+        (25, Decimal("596316.54")),
+        (26, Decimal("627915.28")),
+        (26, Decimal("622574.31")),
+    ]
+    vendors = {row["Vendor"]: row["IBAN"] for row in payouts()}
+    for month in (8, 9):
+        assert {row["Vendor"]: row["IBAN"] for row in payouts(month)} == vendors
+
+
+def test_an_invoice_of_the_month_before_stands_again_in_september_and_in_november() -> None:
+    for month in (9, 11):
+        keys, before = ({row["Invoice No"]: row for row in payouts(at)} for at in (month, month - 1))
+        (again,) = keys.keys() & before.keys()
+        assert keys[again] == before[again]
+
+
+def test_november_has_a_new_vendor_a_missing_one_and_one_that_bills_60_percent_more() -> None:
+    then, now = by_vendor(10), by_vendor(11)
+    assert (now.keys() - then.keys(), then.keys() - now.keys()) == ({"Nordlicht Reinigung GmbH"}, {"Atelier Liégeois"})
+    grown = {vendor: now[vendor] / then[vendor] for vendor in now.keys() & then.keys()}
+    assert round(grown.pop("Rheinwerk Logistik AG"), 3) == Decimal("1.6")
+    assert all(Decimal("0.91") < share < Decimal("1.09") for share in grown.values())
+
+
 def test_credit_limits_are_1000_customers_with_a_fixed_total() -> None:
     rows = limits()
     assert len(rows) == 1000
@@ -185,7 +221,8 @@ def test_refunds_are_40_of_which_seven_wait_for_a_person() -> None:
 
 
 def test_no_sample_has_a_hidden_row_or_a_gap() -> None:
-    for file in ("payouts-2026-10.xlsx", "refunds.xlsx"):
+    months = [f"payouts-2026-{month}.xlsx" for month in ("08", "09", "10", "11")]
+    for file in (*months, "refunds.xlsx"):
         for sheet in load_workbook(SAMPLES / file):
             assert not [number for number, row in sheet.row_dimensions.items() if row.hidden]
             assert not [key for key, _ in groupby(row[0] for row in sheet.values) if key is None]
