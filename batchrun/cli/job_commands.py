@@ -118,6 +118,10 @@ def run(
         bool, typer.Option("--allow-duplicates", help="Send rows whose key was sent before.")
     ] = False,
     or_resume: Annotated[bool, typer.Option("--or-resume", help="Go on with the same, if it ran before.")] = False,
+    canary: Annotated[
+        int | None,
+        typer.Option("--canary", metavar="N", min=1, help="Send N rows first, show what came of them, and ask."),
+    ] = None,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     grace: o.Grace = None,
@@ -158,6 +162,7 @@ def run(
             again=again,
             allow_duplicates=allow_duplicates,
             or_resume=or_resume,
+            canary=canary,
             output=output,
             grace=o.duration(grace, "--grace"),
         )

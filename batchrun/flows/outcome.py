@@ -10,6 +10,8 @@ from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
 from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.totals import Totals, as_json
 from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
+from batchrun.flows import holding
+from batchrun.flows.holding import Hold
 from batchrun.io import journal_batches, journal_rows, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -81,6 +83,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         counts = journal_batches.counts(connection, [batch.id]).get(batch.id, {})
         runs = journal_rows.count_payloads(connection, batch.id)
         totals = totals_of(journal, batch)
+        hold = holding.what_holds_the_rest(connection, batch)
     return Outcome(
         batch=batch.name,
         job=batch.job,
@@ -91,7 +94,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         totals=totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
-        next=next_command(batch, counts),
+        next=next_command(batch, counts, hold),
         interrupted=interrupted,
     )
 
@@ -113,10 +116,10 @@ def totals_of(journal: Journal, batch: Batch) -> tuple[ControlTotal, ...]:
     return totals.controls()
 
 
-def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:
+def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = None) -> str | None:
     """Give the command that goes on from here; None where nothing is left to do."""
     if State.READY in counts or State.SENDING in counts:
-        return f"batchrun resume {batch.name}"
+        return holding.how_to_go_on(batch.name, hold)
     if State.IN_DOUBT in counts:
         return f"batchrun resolve {batch.name}"
     if State.PENDING in counts or State.RUNNING in counts:

@@ -32,10 +32,10 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
-    rows = _rows(through, counting)
-    if not through.job.spec.limits.each:
-        return rows
-    return (one for one in rows if _noted(through, one))
+    for one in _rows(through, counting):
+        if through.job.spec.limits.each:
+            _note_largest(through, one)
+        yield one
 
 
 def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
@@ -52,13 +52,12 @@ def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     through.repeats = through.keys.repeats()
 
 
-def _noted(through: Pass, one: Prepared) -> bool:
+def _note_largest(through: Pass, one: Prepared) -> None:
     """Remember the largest amount of each column, for the job's limits; a faulty row is not sent anyhow."""
     for column, amount in zip(through.job.spec.results.totals, one.amounts, strict=True):
         known = through.largest.get(column)
         if amount is not None and not one.is_invalid and (known is None or amount > known[0]):
             through.largest[column] = (amount, one.row.number)
-    return True
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
