@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from batchrun.core import payloads
-from batchrun.core.canary import Canary, First, on_one_line
+from batchrun.core.canary import Canary, on_one_line
 from batchrun.core.cells import cut
 from batchrun.core.conduct import Stop
 from batchrun.errors import CouldNotStart
@@ -18,7 +17,6 @@ from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_holds, journal_versions, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, text_time
-from batchrun.io.journal_rows import RowRecord
 from batchrun.model import State
 
 CANARY, VERSION_CHANGED = "canary", "version-changed"
@@ -86,14 +84,9 @@ def _canary_hold(connection: Connection, batch: Batch, settings: Mapping[str, An
     left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
     to_live = batch.environment == "live" and not batch.simulated
     unit = "payload" if settings.get("grouped") else "row"
-    canary = Canary([_first(record) for record in rows], left, to_live, unit)
+    canary = Canary(rows, left, to_live, unit)
     goes_on = not canary.is_sent and not canary.went_wrong
     return Hold(CANARY, canary.sentence(), set_up["up_to"] if goes_on else NOTHING, canary)
-
-
-def _first(record: RowRecord) -> First:
-    output = "" if record.output is None else payloads.to_json(record.output).decode()
-    return First(record.number, record.key, record.state, record.run_id, record.error or output)
 
 
 def confirm(connection: Connection, batch: Batch, how: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
+from batchrun.core.canary import First
 from batchrun.core.lifecycle import NEVER_SENT
-from batchrun.io import journal_batches, journal_rows
+from batchrun.io import journal_batches
 from batchrun.io.journal_batches import Batch
-from batchrun.io.journal_rows import RowRecord
-from batchrun.io.journal_tables import batches, rows
+from batchrun.io.journal_tables import batches, events, rows
 from batchrun.model import State
 
 
@@ -36,17 +36,21 @@ def last_of_first(connection: Connection, batch_id: int, count: int) -> int | No
     return found[0] if len(found) > 1 else None
 
 
-def sent_first(connection: Connection, batch: Batch, up_to: int) -> list[RowRecord]:
-    """Give the rows up to a position that are sent first, a group as its first row."""
-    found = []
-    for record in journal_rows.stream(connection, batch):
-        if record.position > up_to:
-            break
-        if record.leader is None and not _was_left_out(connection, batch, record):
-            found.append(record)
-    return found
+def sent_first(connection: Connection, batch: Batch, up_to: int) -> list[First]:
+    """Give the rows up to a position that are sent first, a group as its first row.
 
-
-def _was_left_out(connection: Connection, batch: Batch, record: RowRecord) -> bool:
-    """Tell whether a row was never to be sent; one whose key was taken when its turn came was."""
-    return record.state in NEVER_SENT and not journal_rows.history(connection, batch.id, record.position)
+    A row that was never to be sent is none of them; one whose key was taken when its turn came is.
+    """
+    same_row = (events.c.batch_id == rows.c.batch_id) & (events.c.position == rows.c.position)
+    left_out = (
+        rows.c.state.in_([state.value for state in sorted(NEVER_SENT)]) & ~select(events.c.id).where(same_row).exists()
+    )
+    wanted = (
+        select(rows.c.number, rows.c.key, rows.c.state, rows.c.run_id, rows.c.error, rows.c.output)
+        .where(rows.c.batch_id == batch.id, rows.c.position <= up_to, rows.c.leader.is_(None), ~left_out)
+        .order_by(rows.c.position)
+    )
+    return [
+        First(number, tuple(orjson.loads(key)), State(state), run_id, error or (output or b"").decode())
+        for number, key, state, run_id, error, output in connection.execute(wanted)
+    ]
