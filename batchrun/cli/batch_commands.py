@@ -57,6 +57,9 @@ def answer_outcome(screen: Screen, command: str, work: Callable[[], Outcome]) ->
 def resume(
     batch: o.BatchName,
     max_errors: o.MaxErrors = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Somebody has looked at what holds the batch: send the rest.")
+    ] = False,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     grace: o.Grace = None,
@@ -77,7 +80,15 @@ def resume(
         following = Following(follow=not no_wait, wait=o.duration(wait, "--wait"))
         seconds = o.duration(grace, "--grace")
         with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
-            return flow.resume(opened, found, screen, max_errors=max_errors, following=following, grace=seconds)
+            return flow.resume(
+                opened,
+                found,
+                screen,
+                max_errors=max_errors,
+                following=following,
+                grace=seconds,
+                confirm=confirm,
+            )
 
     return answer_outcome(screen, "resume", work)
 
@@ -151,29 +162,30 @@ def status(
             return outcome.as_json(), 0
         path, lines = flow.list_batches(journal)
         _show_list(screen, path, lines)
-        document = {"version": 1, "journal": str(path), "batches": [line.as_json() for line in lines], "error": None}
-        return document, 0
+        return {
+            "version": 1,
+            "journal": str(path),
+            "batches": [line.as_json() for line in lines],
+            "groups": [group.as_json() for group in flow.grouped(lines)],
+            "error": None,
+        }, 0
 
     return answer(screen, "status", work)
 
 
 def _show_list(screen: Screen, path: Path, lines: list[BatchLine]) -> None:
     from batchrun.cli import words
+    from batchrun.flows.status import grouped
 
     screen.say(f"Journal: {path}")
     if not lines:
         screen.answer("No batch yet. Start one with: batchrun run JOB --simulate")
         return
-    rows = [["batch", "where", "created (UTC)", "rows", "states"]]
-    for line in lines:
-        where = "simulated" if line.simulated else line.environment
-        states = ", ".join(f"{state.value.replace('_', ' ')} {count:,}" for state, count in line.counts.items())
-        note = " (sending now)" if line.sending else " (stopped)" if line.stopped else ""
-        note += f" (purged {line.purged_at[:10]})" if line.purged_at else ""
-        created = line.created_at[:16].replace("T", " ")
-        rows.append([line.name, where, created, f"{sum(line.counts.values()):,}", states + note])
-    for text in words.table(rows, right=[3]):
-        screen.answer(text)
+    for group in grouped(lines):
+        where = "simulated" if group.simulated else group.environment
+        screen.answer(screen.bold(f"{group.job} ({where})"))
+        for text in words.batches(group.batches):
+            screen.answer(text)
 
 
 def show(

@@ -124,6 +124,10 @@ def run(
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="F.plan.json", help="Run an approved plan, and nothing else.")
     ] = None,
+    canary: Annotated[
+        int | None,
+        typer.Option("--canary", metavar="N", min=1, help="Send N rows first, show what came of them, and ask."),
+    ] = None,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     grace: o.Grace = None,
@@ -167,6 +171,7 @@ def run(
             again=again,
             allow_duplicates=allow_duplicates,
             or_resume=or_resume,
+            canary=canary,
             output=output,
             grace=o.duration(grace, "--grace"),
         )

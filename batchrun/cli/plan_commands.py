@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What `run` takes beside --plan: nothing that changes what is sent.
 BESIDE_A_PLAN = {
-    *("job", "plan", "yes", "max_errors", "or_resume", "no_wait", "wait", "grace"),
+    *("job", "plan", "yes", "max_errors", "or_resume", "canary", "no_wait", "wait", "grace"),
     *("output", "events", "journal", "json", "quiet"),
 }
 

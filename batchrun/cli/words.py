@@ -13,6 +13,7 @@ from batchrun.model import ControlTotal, Problem, State
 
 if TYPE_CHECKING:
     from batchrun.flows.outcome import Outcome
+    from batchrun.flows.status import BatchLine
 
 WIDTH = 80
 SHOWN = 20
@@ -79,6 +80,31 @@ def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
     if one.next:
         lines += [f"Next: {one.next}"]
     return lines
+
+
+def batches(lines: Sequence[BatchLine]) -> list[str]:
+    """Set batches of one job, a line each: its params, its name, when it was made, how its rows stand."""
+    heads = table([[_params(line), line.name, f"{line.created_at[:16].replace('T', ' ')} UTC"] for line in lines])
+    heads = heads if any(line.params for line in lines) else [head.lstrip() for head in heads]
+    return [text for head, line in zip(heads, lines, strict=True) for text in _batch(f"  {head}", line)]
+
+
+def _params(line: BatchLine) -> str:
+    return ", ".join(f"{name} {value}" for name, value in line.params.items())
+
+
+def _batch(head: str, line: BatchLine) -> list[str]:
+    """Set one batch; what does not fit beside its name stands below it."""
+    stands = ", ".join(f"{count:,} {state.value.replace('_', ' ')}" for state, count in line.counts.items())
+    stands += " (sending now)" if line.sending else " (stopped)" if line.stopped else ""
+    stands += f" (purged {line.purged_at[:10]})" if line.purged_at else ""
+    if len(head) + 2 + len(stands) <= WIDTH:
+        return [f"{head}  {stands}"]
+    indent = " " * 6
+    below = wrap(stands, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    if len(head) <= WIDTH:
+        return [head, *below]
+    return [*wrap(head, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False), *below]
 
 
 def problems(found: Sequence[Problem], total: int | None = None) -> list[str]:

@@ -50,8 +50,13 @@ def _run(seen: Seen, run_id: str) -> Reading:
         status_word=word,
         input=body.get("input"),
         created_at=parse_time(body.get("createdAt")),
-        version_id=body.get("procedureVersionId"),
+        version_id=version_of(body.get("procedureVersionId")),
     )
+
+
+def version_of(told: Any) -> str | None:
+    """Give the version of the procedure that a run is told to have; None where none is told."""
+    return told if isinstance(told, str) and told else None
 
 
 def parse_time(text: Any) -> datetime | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 
 from batchrun.core.conduct import Stop
-from batchrun.core.lifecycle import API_EVENTS, ENDED
+from batchrun.core.lifecycle import API_EVENTS, ENDED, OPEN
 from batchrun.core.pacing import Spacing, backoff
 from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
@@ -20,6 +20,7 @@ from batchrun.model import State
 FIRST_READING = 1.0
 FIRST_READING_WITH_LISTENER = 60.0
 LONGEST_PAUSE = 30.0
+FOLLOWED = OPEN - {State.AWAITING_REVIEW}
 TOLD_BY_WEBHOOK = ENDED | {State.AWAITING_REVIEW}
 
 
@@ -53,6 +54,7 @@ class Follower:
         self._first_reading = FIRST_READING
         self._spacing = Spacing()
         self._last_reading = -inf
+        self._versions: set[str | None] = {None}  # that the journal was told of
 
     def expect_more(self, expecting: bool) -> None:
         """Say whether runs may still be added."""
@@ -164,7 +166,7 @@ class Follower:
         elif reading.event is not None:
             self._gate.pace.speed_up()
         state = await self._told(due, reading)
-        if state in ENDED or state is State.AWAITING_REVIEW:
+        if state not in FOLLOWED:
             self._followed.discard(due.position)
             return
         self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
@@ -172,14 +174,25 @@ class Follower:
     async def _told(self, due: _Due, reading: Reading) -> State:
         if reading.event is None:
             return due.state
-        if API_EVENTS[reading.event] is due.state:
+        told = API_EVENTS[reading.event]
+        if told is due.state and reading.version_id in self._versions:
             self._spacing.learn(news=False)
             return due.state
         recorded = await self._journal.follow(
-            due.position, reading.event, reading.output, reading.error, reading.finished_at, self._clock.now()
+            due.position,
+            reading.event,
+            reading.output,
+            reading.error,
+            reading.finished_at,
+            self._clock.now(),
+            version_id=reading.version_id,
+            # A webhook may have told more while this was being read; only an end is true however late it is read.
+            expected=None if told in ENDED else due.state,
         )
+        self._versions.add(reading.version_id)
         if recorded.moved:
-            self._watch.stepped(due.position, due.state, recorded.state)
+            if told is not due.state:
+                self._watch.stepped(due.position, due.state, recorded.state)
             self._spacing.learn(news=recorded.state in TOLD_BY_WEBHOOK)
         return recorded.state
 

@@ -71,9 +71,21 @@ class FollowerJournal(Protocol):
         """Give the runs that have not ended and wait for nobody, the oldest first."""
 
     async def follow(
-        self, position: int, event: Event, output: object, error: str | None, finished_at: datetime | None, at: datetime
+        self,
+        position: int,
+        event: Event,
+        output: object,
+        error: str | None,
+        finished_at: datetime | None,
+        at: datetime,
+        *,
+        version_id: str | None = None,
+        expected: State | None = None,
     ) -> Recorded:
-        """Commit what a reading of a run says."""
+        """Commit what a reading of a run says, and the procedure's version where it tells one.
+
+        With `expected`, a row that has left that state meanwhile takes no step: its present state comes back.
+        """
 
 
 BeforeWrite = Callable[[], Awaitable[None]]

@@ -142,7 +142,13 @@ async def _ended(run: OpenRun, journal: EngineJournal, door: RunnerApi) -> bool:
         if reading.event is not None:
             now = SystemClock().now()
             done = await journal.follow(
-                run.position, reading.event, reading.output, reading.error, reading.finished_at, now
+                run.position,
+                reading.event,
+                reading.output,
+                reading.error,
+                reading.finished_at,
+                now,
+                version_id=reading.version_id,
             )
             if done.state in ENDED or done.state is State.AWAITING_REVIEW:
                 return True

@@ -22,6 +22,8 @@ from batchrun.engine.ports import Runner, Watch
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.holding import VersionTeller
+from batchrun.flows.loops import soon
 from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION
 from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS, Following
@@ -82,6 +84,7 @@ def _steps(sending: Sending, taken: Taken, now: datetime) -> list[Step]:
         output=reading.output,
         error=reading.error,
         finished_at=reading.finished_at,
+        version_id=reading.version_id,
         status=None,
     )
     if reading.event is Event.AWAITING_REVIEW:
@@ -114,6 +117,7 @@ class Deciding:
         self._following = following
         self._clock = SystemClock()
         self._interrupted = False
+        self._ended_by: Stop | None = None
         self.told: list[Told] = []
         self.taken = 0
 
@@ -137,6 +141,7 @@ class Deciding:
         """Follow the runs of some rows to their end, or to the next review; give why that stopped early."""
         writer = JournalWriter(self._journal, self._batch)
         journal = EngineJournal(writer, only=positions)
+        journal.on_version = VersionTeller(self._journal, self._batch, self._teller).saw
         per_second = min(max(parse_rate(self._batch.settings["rate"]), FEWEST_READINGS), MOST_READINGS)
         try:
             runs = await journal.open_runs()
@@ -151,7 +156,13 @@ class Deciding:
         doors = [runner(self._route, self._batch) for _ in range(readers)]
         follower = Follower(journal, doors, Gate(per_second, self._clock), self._clock, watch)
         minder = Minder(journal, self._clock, follower, watch, lambda: None)
-        minding = asyncio.ensure_future(minder.mind(lambda _stop: follower.end()))
+
+        def end(stop: Stop) -> None:
+            self._ended_by = self._ended_by or stop
+            follower.end()
+
+        journal.on_full = lambda error: end(Stop(error.code, error.message))
+        minding = asyncio.ensure_future(minder.mind(end))
         try:
             seconds = self._following.seconds
             async with asyncio.timeout(None if seconds == inf else seconds):
@@ -162,7 +173,7 @@ class Deciding:
             minding.cancel()
             for door in doors:
                 await door.aclose()
-        return _interruption() if self._interrupted else follower.broken
+        return _interruption() if self._interrupted else self._ended_by or follower.broken
 
     async def _interruptibly(self, work: Coroutine[Any, Any, object], stop: Callable[[], None]) -> None:
         """Do work that a first Ctrl-C asks to end, and a second one ends at once."""
@@ -174,7 +185,7 @@ class Deciding:
             stop()
             self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
 
-        with system.on_interrupt(_soon(loop, interrupted), _soon(loop, task.cancel)):
+        with system.on_interrupt(soon(loop, interrupted), soon(loop, task.cancel)):
             try:
                 await task
             except asyncio.CancelledError:
@@ -196,13 +207,6 @@ class Deciding:
 
 def _interruption() -> Stop:
     return Stop(INTERRUPTION, "you interrupted it")
-
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> Callable[[], None]:
-    def from_a_signal() -> None:
-        loop.call_soon_threadsafe(call)
-
-    return from_a_signal
 
 
 def sending_of(position: int, run_id: str, recorded: review.Recorded, *, begun_before: bool) -> Sending:

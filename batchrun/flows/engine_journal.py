@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from batchrun.core.answers import Verdict
@@ -21,11 +21,19 @@ class EngineJournal:
     """SenderJournal and FollowerJournal over one writer."""
 
     def __init__(
-        self, writer: JournalWriter, followed: Sequence[State] = FOLLOWED, *, only: Collection[int] | None = None
+        self,
+        writer: JournalWriter,
+        followed: Sequence[State] = FOLLOWED,
+        *,
+        only: Collection[int] | None = None,
+        up_to: int | None = None,
     ) -> None:
         self._writer = writer
         self._followed = followed
         self._only = only
+        self._up_to = up_to
+        self._versions: set[str | None] = {None}
+        self.on_version: Callable[[str], None] = lambda _version: None
 
     @property
     def on_full(self) -> Callable[[Stopped], None] | None:
@@ -38,15 +46,19 @@ class EngineJournal:
 
     async def fold(self, now: datetime) -> tuple[list[Folded], datetime | None]:
         """Fold what webhooks have told, and give when a listener was last at work."""
-        return await self._writer.fold(now)
+        folded, listening = await self._writer.fold(now)
+        if folded:
+            self._tell_versions(await self._writer.versions_seen())
+        return folded, listening
 
     async def asked_to_cancel(self) -> bool:
         """Tell whether somebody asked for the batch to be cancelled."""
         return await self._writer.asked_to_cancel()
 
     async def ready(self, after: int, limit: int) -> list[Outgoing]:
-        """Give the next rows that are ready, beyond a position."""
-        return [Outgoing(*row) for row in await self._writer.ready(after, limit)]
+        """Give the next rows that are ready, beyond a position; of a batch that is held, none beyond its hold."""
+        found = [Outgoing(*row) for row in await self._writer.ready(after, limit)]
+        return found if self._up_to is None else [row for row in found if row.position <= self._up_to]
 
     async def intend(self, position: int, at: datetime) -> Recorded:
         """Commit that a row's request is about to leave."""
@@ -62,10 +74,34 @@ class EngineJournal:
         return runs if self._only is None else [run for run in runs if run.position in self._only]
 
     async def follow(
-        self, position: int, event: Event, output: object, error: str | None, finished_at: datetime | None, at: datetime
+        self,
+        position: int,
+        event: Event,
+        output: object,
+        error: str | None,
+        finished_at: datetime | None,
+        at: datetime,
+        *,
+        version_id: str | None = None,
+        expected: State | None = None,
     ) -> Recorded:
-        """Commit what a reading of a run says."""
-        return _recorded(await self._writer.follow(position, event, output, error, finished_at, at))
+        """Commit what a reading of a run says; a version that is new to this batch is told once it is committed."""
+        new = version_id if self.is_new(version_id) else None
+        stepped = await self._writer.follow(
+            position, event, output, error, finished_at, at, version_id=new, expected=expected
+        )
+        self._tell_versions([version_id])
+        return _recorded(stepped)
+
+    def is_new(self, version_id: str | None) -> bool:
+        """Tell whether a version of the procedure was not told to this journal yet."""
+        return version_id not in self._versions
+
+    def _tell_versions(self, versions: Iterable[str | None]) -> None:
+        for version in versions:
+            if version is not None and version not in self._versions:
+                self._versions.add(version)
+                self.on_version(version)
 
 
 def _recorded(stepped: Stepped) -> Recorded:

@@ -95,13 +95,15 @@ def run(
     max_errors: str = "100%",
     again: bool = False,
     allow_duplicates: bool = False,
+    canary: int | None = None,
     wait: float | None = None,
     output: PathLike | None = None,
 ) -> Batch:
     """Check, send, follow every run to its end or its review, and write the workbook.
 
-    `wait` is in seconds. A live run needs `yes=True`, since nobody is asked. What keeps the job from starting is
-    raised; how the rows fared is in the batch.
+    `wait` is in seconds. A live run needs `yes=True`, since nobody is asked. `canary` rows are sent first, and the
+    batch then stops until `batchrun resume BATCH --confirm`. What keeps the job from starting is raised; how the rows
+    fared is in the batch.
     """
     choice = RunChoice(
         rate=rate,
@@ -110,6 +112,7 @@ def run(
         simulate=simulate,
         again=again,
         allow_duplicates=allow_duplicates,
+        canary=canary,
         output=None if output is None else Path(output),
     )
     expecting = _expecting(job.choice, expect_rows, expect_totals)
@@ -182,6 +185,9 @@ class _Nobody:
     def warn(self, text: str) -> None:
         """Tell what should be looked at."""
         sys.stderr.write(f"batchrun: {text}\n")
+
+    def announce(self, text: str) -> None:
+        """Tell nothing: no question can be answered."""
 
     def ask(self, _question: str) -> bool | None:
         """Nobody answers."""

@@ -11,7 +11,9 @@ from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.proofs import disproof
 from batchrun.core.totals import as_json
 from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
+from batchrun.flows import holding
 from batchrun.flows.figures import figures_of
+from batchrun.flows.holding import Hold
 from batchrun.io import journal_batches, journal_rows, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -87,6 +89,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         batch = journal_batches.find(connection, batch_name)
         assert batch is not None  # noqa: S101  # batches are never removed
         runs = journal_rows.count_payloads(connection, batch.id)
+        hold = holding.what_holds_the_rest(connection, batch)
     figures = figures_of(journal, batch)
     counts = figures.counts
     return Outcome(
@@ -99,7 +102,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         totals=figures.totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
-        next=next_command(batch, counts),
+        next=next_command(batch, counts, hold),
         interrupted=interrupted,
         disproof=disproof(figures.proof, batch.name),
     )
@@ -112,10 +115,10 @@ def _abandoned(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> s
     return "the program that was sending ended before its end"
 
 
-def next_command(batch: Batch, counts: Mapping[State, int]) -> str | None:
+def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = None) -> str | None:
     """Give the command that goes on from here; None where nothing is left to do."""
     if State.READY in counts or State.SENDING in counts:
-        return f"batchrun resume {batch.name}"
+        return holding.how_to_go_on(batch.name, hold)
     if State.IN_DOUBT in counts:
         return f"batchrun resolve {batch.name}"
     if State.PENDING in counts or State.RUNNING in counts:

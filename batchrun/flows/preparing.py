@@ -44,10 +44,10 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
-    rows = _rows(through, counting)
-    if not through.job.spec.limits.each:
-        return rows
-    return (one for one in rows if _noted(through, one))
+    for one in _rows(through, counting):
+        if through.job.spec.limits.each:
+            _note_largest(through, one)
+        yield one
 
 
 def _sheet_rows(through: Pass) -> Iterator[SourceRow]:
@@ -73,10 +73,10 @@ def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     through.repeats = through.keys.repeats()
 
 
-def _noted(through: Pass, one: Prepared) -> bool:
+def _note_largest(through: Pass, one: Prepared) -> None:
     """Remember the largest amount of each total, for the job's limits; a faulty row is not sent anyhow."""
     if one.is_invalid:
-        return True
+        return
     for summed, amount in zip(through.read.entries, one.amounts, strict=True):
         number = amount_of(amount)
         if number is not None:
@@ -85,7 +85,6 @@ def _noted(through: Pass, one: Prepared) -> bool:
                 known = through.largest.get(name)
                 if known is None or number > known[0]:
                     through.largest[name] = (number, one.row.number)
-    return True
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:

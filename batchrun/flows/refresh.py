@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from batchrun.core.durations import parse_rate
-from batchrun.core.lifecycle import API_EVENTS, OPEN
+from batchrun.core.lifecycle import API_EVENTS, ENDED, OPEN
 from batchrun.core.readings import read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
@@ -16,6 +16,7 @@ from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.folding import fold
+from batchrun.flows.holding import VersionTeller
 from batchrun.flows.loops import run_loop
 from batchrun.flows.offering import offers
 from batchrun.flows.outcome import Outcome, outcome_of
@@ -33,7 +34,7 @@ def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
     """Read every open run once; works beside a process that sends, each step a compare-and-set."""
     fold(journal, batch)
     with doors_for(batch, Path(batch.spec_path)).opened(journal, batch) as route:
-        refused = run_loop(_read_all(journal, batch, route))
+        refused = run_loop(_read_all(journal, batch, route, teller))
         for offer in run_loop(offers(journal, batch, route)):
             teller.warn(offer)
     reporting.write(journal, batch.name, teller)
@@ -44,10 +45,11 @@ def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
     return outcome_of(journal, batch.name)
 
 
-async def _read_all(journal: Journal, batch: Batch, route: Route) -> str | None:
+async def _read_all(journal: Journal, batch: Batch, route: Route, teller: Teller) -> str | None:
     writer = JournalWriter(journal, batch)
     try:
         engine_journal = EngineJournal(writer, followed=sorted(OPEN))
+        engine_journal.on_version = VersionTeller(journal, batch, teller).saw
         runs = list(await engine_journal.open_runs())
         per_second = parse_rate(batch.settings["rate"])
         gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
@@ -68,10 +70,19 @@ async def _reader(runs: list[OpenRun], journal: EngineJournal, gate: Gate, route
             if reading.refused is not None:
                 gate.closed = True
                 return reading.refused
-            if reading.event is not None and API_EVENTS[reading.event] is not run.state:
-                now = SystemClock().now()
+            if reading.event is not None and (
+                API_EVENTS[reading.event] is not run.state or journal.is_new(reading.version_id)
+            ):
+                told = API_EVENTS[reading.event]
                 await journal.follow(
-                    run.position, reading.event, reading.output, reading.error, reading.finished_at, now
+                    run.position,
+                    reading.event,
+                    reading.output,
+                    reading.error,
+                    reading.finished_at,
+                    SystemClock().now(),
+                    version_id=reading.version_id,
+                    expected=None if told in ENDED else run.state,
                 )
         return None
     finally:

@@ -240,6 +240,7 @@ def _settle(
                 error=reading.error,
                 finished_at=reading.finished_at,
                 note=note,
+                version_id=reading.version_id,
             )
         )
     with journal.writing() as connection:

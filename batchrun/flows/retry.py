@@ -9,7 +9,7 @@ from batchrun.core import selection
 from batchrun.core.lifecycle import Event
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import BadCommandLine, CouldNotStart, Declined, NotFound, PlanRefused
-from batchrun.flows import correcting
+from batchrun.flows import correcting, holding
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.corrected_rows import Wanted
 from batchrun.flows.correcting import Corrections
@@ -73,6 +73,7 @@ def retry(
         )
     corrections = None if corrected is None else _corrections(journal, batch, corrected, wanted, teller)
     chosen = _chosen(journal, batch, wanted) if corrections is None else corrections.records
+    holding.refuse_if_held(journal, batch)
     _refuse_beside_unsent(journal, batch)
     _confirm(batch, chosen, teller, live=live, yes=yes)
     with system.try_lock(journal.lock_file(batch.id)) as mine:
@@ -84,6 +85,7 @@ def retry(
 
 
 def _corrections(journal: Journal, batch: Batch, path: Path, wanted: Wanted, teller: Teller) -> Corrections:
+    holding.refuse_if_held(journal, batch)
     _refuse_beside_unsent(journal, batch)  # first of all: the same file once more, after a crash, is told what to do
     found = correcting.read(journal, batch, path, wanted, teller)
     correcting.tell(batch, found, teller)

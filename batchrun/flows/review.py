@@ -196,7 +196,10 @@ def _carry_out(
             teller.warn(f"stopped, because {stop.message}; go on with: {again}")
             return stop
         positions = plan.going_on | {one.standing.position for one in plan.due}
-        return run_loop(deciding.follow(positions)) if choice.following.follow else None
+        stop = run_loop(deciding.follow(positions)) if choice.following.follow else None
+    if stop is not None and stop.code != INTERRUPTION:
+        teller.warn(f"following stopped, because {stop.message}; look again with: batchrun refresh {batch.name}")
+    return stop
 
 
 def _send(

@@ -13,7 +13,7 @@ from batchrun.core.lifecycle import UNSENT
 from batchrun.core.spec_faults import SpecFault
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined, PlanRefused
-from batchrun.flows import planned, staging
+from batchrun.flows import holding, planned, staging
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
@@ -61,7 +61,7 @@ def run(
                 return go_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
             if approved is not None:
                 planned.refuse_other_batch(approved, twin)
-            return _gone_on(journal, twin, doors, teller, following or Following(), run_choice.grace)
+            return _gone_on(journal, twin, doors, teller, following or Following(), run_choice)
         finally:
             journal.close()
 
@@ -87,14 +87,16 @@ def _refuse_unplanned(job: LoadedJob, choice: RunChoice, origins: Origins, appro
 
 
 def _gone_on(
-    journal: Journal, twin: Batch, doors: Doors, teller: Teller, following: Following, grace: float | None
+    journal: Journal, twin: Batch, doors: Doors, teller: Teller, following: Following, choice: RunChoice
 ) -> Outcome:
     """Go on with an earlier execution of the same (--or-resume); where nothing is to do, that is no failure."""
     with journal.reading() as connection:
         counts = journal_batches.counts(connection, [twin.id])[twin.id]
+    if choice.canary is not None and State.READY in counts and twin.settings.get("canary") is None:
+        raise BadCommandLine(f"{twin.name} began without a canary, so it goes on without --canary, or not at all")
     idle = not any(state in UNSENT or state in (State.PENDING, State.RUNNING) for state in counts)
     teller.say(f"This very job ran before, as {twin.name}{': nothing is to do' if idle else ', which goes on'}.")
-    return replace(go_on(journal, twin, doors, teller, following, grace), nothing_to_do=idle)
+    return replace(go_on(journal, twin, doors, teller, following, choice.grace), nothing_to_do=idle)
 
 
 def twin_of(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
@@ -133,7 +135,7 @@ def _sealed(
         if approved is not None:
             planned.keep(journal, approved)
         with journal.writing() as connection:
-            settings = {**draft.settings, "read": found.read}
+            settings = {**holding.canary_setting(connection, batch_id, draft.settings), "read": found.read}
             journal_batches.amend(connection, batch_id, notes=list(found.notes), settings=settings)
             name = journal_batches.seal(connection, batch_id, SystemClock().now())
             batch = journal_batches.find(connection, name)
@@ -146,9 +148,15 @@ def _tell(
 ) -> None:
     teller.say(f"Journal: {journal.path}")
     ready = counts.get(State.READY, 0)
+    with journal.reading() as connection:  # a group of rows is sent as one
+        sends = journal_batches.counts(connection, [batch_id], payloads=True).get(batch_id, {}).get(State.READY, 0)
     sums = _sums(totals)
-    rate = draft.settings["rate"]
-    teller.say(f"{draft.job}: {counted(ready, 'row')} to send at {rate}{_lasting(ready, rate)}{sums}")
+    rate, canary = draft.settings["rate"], draft.settings["canary"]
+    teller.say(f"{draft.job}: {counted(ready, 'row')} to send at {rate}{_lasting(sends, rate)}{sums}")
+    if canary is not None and canary < sends:
+        unit = "payload" if draft.settings["grouped"] else "row"
+        first = f"the first {unit} is" if canary == 1 else f"the first {counted(canary, unit)} are"
+        teller.say(f"Canary: {first} sent alone, and looked at before the others are.")
     if State.INVALID in counts:
         teller.warn(f"invalid and left out: {counted(counts[State.INVALID], 'row')}")
     if State.DUPLICATE in counts:
@@ -173,9 +181,9 @@ def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller
         teller.warn(f"of these, {counted(len(changed), 'row')} had another payload when the key was sent: rows {rows}")
 
 
-def _lasting(rows: int, rate: str) -> str:
+def _lasting(sends: int, rate: str) -> str:
     per_second = parse_rate(rate)
-    return "" if per_second == inf else f", about {words(rows / per_second)}"
+    return "" if per_second == inf else f", about {words(sends / per_second)}"
 
 
 def _sums(totals: Totals) -> str:
@@ -217,9 +225,14 @@ def resume(
     following: Following | None = None,
     grace: float | None = None,
     doors: Doors | None = None,
+    confirm: bool = False,
 ) -> Outcome:
-    """Go on with a batch that stopped; with nothing left to send it follows and writes."""
+    """Go on with a batch that stopped; with nothing left to send it follows and writes.
+
+    What a canary or a new version of the procedure holds back is sent only where somebody says, by `confirm`, that a
+    person has looked.
+    """
     if max_errors is not None:
         batch = replace(batch, settings={**batch.settings, "max_errors": max_errors})
     doors = doors or doors_for(batch, Path(batch.spec_path))
-    return go_on(journal, batch, doors, teller, following or Following(), grace)
+    return go_on(journal, batch, doors, teller, following or Following(), grace, confirm=confirm)

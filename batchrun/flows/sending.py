@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -19,12 +19,13 @@ from batchrun.engine.follow import Follower
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Watch
 from batchrun.errors import BadCommandLine, CouldNotStart
-from batchrun.flows import events_file, reporting
+from batchrun.flows import events_file, holding, looking, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.folding import fold
-from batchrun.flows.loops import run_loop
+from batchrun.flows.holding import VERSION_CHANGED, VersionTeller
+from batchrun.flows.loops import run_loop, soon
 from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
@@ -61,9 +62,19 @@ class Following:
 
 
 def go_on(
-    journal: Journal, batch: Batch, doors: Doors, teller: Teller, following: Following, grace: float | None
+    journal: Journal,
+    batch: Batch,
+    doors: Doors,
+    teller: Teller,
+    following: Following,
+    grace: float | None,
+    *,
+    confirm: bool = False,
 ) -> Outcome:
-    """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock."""
+    """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock.
+
+    `confirm` says that a person has looked at what holds the batch.
+    """
     try:
         most_refusals(batch.settings["max_errors"], 1)
     except ValueError as error:
@@ -77,26 +88,40 @@ def go_on(
         with journal.writing() as connection:
             journal_steps.ask_to_cancel(connection, batch.id, None)  # whoever asked before asked an earlier sender
             doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
+            if confirm:
+                holding.confirm(connection, batch, "resume --confirm")
         fold(journal, batch)  # all of what has arrived, before the first run is read
         if doubted:
             teller.warn(f"in doubt now: {counted(doubted, 'row')} under way when the last sender ended")
         with doors.opened(journal, batch) as route:
             if str(route):
                 teller.say(f"Reaching {route.origin} {route}")
-            stop = run_loop(_Sending(journal, batch, route, teller, following, grace).run())
+            stop = _send(journal, batch, route, teller, following, grace)
         with journal.writing() as connection:
             left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
             journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
-        _tell_stop(stop, left, teller)
+        looking.tell_stop(stop, left, teller)
         reporting.write(journal, batch.name, teller)
     return _outcome(journal, batch, stop)
 
 
-def _tell_stop(stop: Stop | None, left: int, teller: Teller) -> None:
-    if stop is None:
-        return
-    to_send = f"{counted(left, 'row')} left to send" if left else "no row is left to send"
-    teller.warn(f"stopped, because {stop.message}; {to_send}")
+def _send(
+    journal: Journal, batch: Batch, route: Route, teller: Teller, following: Following, grace: float | None
+) -> Stop | None:
+    """Send what may be sent and follow it; where those were rows to look at first, ask, and go on with the rest."""
+    with journal.reading() as connection:
+        before = holding.hold_of(connection, batch)
+    up_to = None if before is None else before.up_to
+    stop = run_loop(_Sending(journal, batch, route, teller, following, grace, up_to).run())
+    if stop is not None and stop.code != VERSION_CHANGED:
+        return stop
+    with journal.reading() as connection:
+        hold = holding.what_holds_the_rest(connection, batch)
+    if hold is None:
+        return None
+    were_sent_now = before is not None and not before.waits
+    stop = looking.look(journal, batch, hold, teller, may_ask=were_sent_now and following.follow)
+    return stop or _send(journal, batch, route, teller, following, grace)
 
 
 def _outcome(journal: Journal, batch: Batch, stop: Stop | None) -> Outcome:
@@ -119,6 +144,7 @@ class _Sending:
         teller: Teller,
         following: Following,
         grace: float | None,
+        up_to: int | None = None,
     ) -> None:
         self._journal = journal
         self._batch = batch
@@ -126,6 +152,8 @@ class _Sending:
         self._teller = teller
         self._following = following
         self._grace = grace
+        self._up_to = up_to
+        self._ended_by: Stop | None = None
         self._clock = SystemClock()
         self._interrupted = False
 
@@ -143,7 +171,7 @@ class _Sending:
                 self._teller.watching(total, done, per_second) as shown,
                 events_file.recording(self._following.events, self._batch.name, shown) as watch,
             ):
-                return await self._loops(EngineJournal(writer), watch, per_second, total)
+                return await self._loops(EngineJournal(writer, up_to=self._up_to), watch, per_second, total)
         finally:
             await writer.close()
 
@@ -177,6 +205,8 @@ class _Sending:
         loop = asyncio.get_running_loop()
         follower.expect_more(True)
         minder = Minder(journal, self._clock, follower, watch, dispatcher.begin_anew)
+        versions = VersionTeller(self._journal, self._batch, self._teller)
+        versions.on_change, journal.on_version = dispatcher.stop, versions.saw
         await minder.look()
         sending = asyncio.ensure_future(dispatcher.run())
         reading = asyncio.ensure_future(follower.run()) if self._following.follow else None
@@ -199,16 +229,18 @@ class _Sending:
             end_reading()
 
         def stop_both(stop: Stop) -> None:
+            self._ended_by = self._ended_by or stop
             dispatcher.stop(stop)
             end_reading()
 
         journal.on_full = lambda error: stop_both(Stop(error.code, error.message))
         minding = asyncio.ensure_future(minder.mind(stop_both))
         try:
-            with system.on_interrupt(_soon(loop, stop_sending), _soon(loop, leave)):
+            with system.on_interrupt(soon(loop, stop_sending), soon(loop, leave)):
                 stop = await _ended(sending, dispatcher)
                 follower.expect_more(False)
-                if stop is not None:
+                versions.on_change = lambda _stop: None  # nothing is left to send
+                if stop is not None and stop.code != VERSION_CHANGED:
                     end_reading()
                 if reading is not None:
                     await self._follow_to_the_end(reading, follower)
@@ -227,11 +259,11 @@ class _Sending:
             reading.result()
 
     def _reason(self, stop: Stop | None, follower: Follower) -> Stop | None:
-        if stop is not None:
+        if stop is not None and stop.code != VERSION_CHANGED:
             return stop
         if self._interrupted:
             return Stop(INTERRUPTION, "you interrupted it")
-        return follower.broken
+        return self._ended_by or follower.broken or stop  # what came after a new version was seen counts more
 
     def _policy(self, total: int) -> Policy:
         settings = self._batch.settings
@@ -263,10 +295,3 @@ async def _ended(sending: asyncio.Task[Stop | None], dispatcher: Dispatcher) -> 
         return await sending
     except asyncio.CancelledError:
         return dispatcher.stopped
-
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> Callable[[], None]:
-    def from_a_signal() -> None:
-        loop.call_soon_threadsafe(call)
-
-    return from_a_signal

@@ -46,6 +46,7 @@ class RunChoice:
     again: bool = False
     allow_duplicates: bool = False
     or_resume: bool = False
+    canary: int | None = None
     output: Path | None = None
     wait: float | None = None
     grace: float | None = None
@@ -104,6 +105,7 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
         "allow_duplicates": choice.allow_duplicates,
         "totals": as_settings(job.spec.results.summed),
         "output": None if job.spec.results.output is None else list(job.spec.results.output),
+        "canary": choice.canary or job.spec.canary,
         "grouped": bool(job.spec.group_by),
         "description": job.spec.description,
         "review": {

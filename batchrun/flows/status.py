@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,38 @@ class BatchLine:
             "workbook": self.workbook,
             "purged": self.purged_at,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The batches of one job in one environment, the newest period first."""
+
+    job: str
+    environment: str
+    simulated: bool
+    batches: tuple[BatchLine, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the group as `status --json` shows it: its batches by name."""
+        return {
+            "job": self.job,
+            "environment": self.environment,
+            "simulated": self.simulated,
+            "batches": [line.name for line in self.batches],
+        }
+
+
+def grouped(lines: Sequence[BatchLine]) -> list[Group]:
+    """Group batches, of which the newest come first, by job and environment; of a group the newest period is first."""
+    found: dict[tuple[str, str, bool], list[BatchLine]] = {}
+    for line in lines:
+        found.setdefault((line.job, line.environment, line.simulated), []).append(line)
+    # The sort is stable, so that of one period the newest batch stays first.
+    return [Group(*which, tuple(sorted(some, key=_period, reverse=True))) for which, some in found.items()]
+
+
+def _period(line: BatchLine) -> list[tuple[str, str]]:
+    return list(line.params.items())  # in the order of the job's params
 
 
 def list_batches(journal_path: Path | None) -> tuple[Path, list[BatchLine]]:

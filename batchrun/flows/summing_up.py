@@ -9,6 +9,7 @@ from typing import Any
 from batchrun.core import approval, latencies
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
+from batchrun.flows import holding
 from batchrun.flows.figures import Figures
 from batchrun.io import journal_rows
 from batchrun.io.journal import Journal
@@ -20,18 +21,20 @@ def summary_of(journal: Journal, batch: Batch, figures: Figures) -> Summary:
     """Give what the Summary sheet says."""
     with journal.reading() as connection:
         times = journal_rows.times(connection, batch.id)
+        note = holding.note_on_version(connection, batch)
+        held = holding.facts(connection, batch)
     seconds = [(end - start).total_seconds() for start, end, state in times if end is not None and state in ENDED]
     starts = [start for start, _, _ in times]
     ends = [end for _, end, state in times if end is not None and state in ENDED]
     return Summary(
         title=f"{batch.job}: {batch.name}",
-        facts=tuple(_facts(journal, batch, starts, ends).items()),
+        facts=tuple({**_facts(journal, batch, starts, ends), **held}.items()),
         counts=figures.counts,
         rows=sum(figures.counts.values()),
         totals=figures.proof.totals,
         seconds=latencies.percentiles([max(0.0, one) for one in seconds]),
         completions=latencies.over_time(min(starts), ends) if starts else (),
-        notes=tuple(batch.notes),
+        notes=(*batch.notes, *([note] if note is not None else [])),
         proof=figures.proof,
     )
 

@@ -21,6 +21,9 @@ class Teller(Protocol):
     def warn(self, text: str) -> None:
         """Tell what should be looked at, though the work goes on."""
 
+    def announce(self, text: str) -> None:
+        """Tell what must be known even where little is told, since a question follows."""
+
     def ask(self, question: str) -> bool | None:
         """Put a question; None where nobody can answer."""
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from batchrun.core import webhooks
 from batchrun.core.lifecycle import Event
+from batchrun.core.readings import version_of
 from batchrun.core.review import DecisionState
 from batchrun.core.webhooks import Delivery
 from batchrun.io import journal_steps
@@ -132,6 +133,7 @@ def _step(row: Row[Any], now: datetime, left_at: datetime | None) -> Step | None
         error=webhooks.error_of(delivery),
         finished_at=delivery.created_at,
         note=f"by webhook {delivery.delivery_id}",
+        version_id=version_of(delivery.data.get("procedureVersionId")),  # not documented; taken where it is told
     )
 
 

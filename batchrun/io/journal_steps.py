@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from batchrun.core import lifecycle, payloads
 from batchrun.core.lifecycle import ENDED, OPEN, Event
+from batchrun.io import journal_versions
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_rows import takes_key
 from batchrun.io.journal_tables import batches, events, rows, run_ids
@@ -32,6 +33,8 @@ class Step(NamedTuple):
     line: str | None = None
     finished_at: datetime | None = None
     note: str | None = None  # for the trail alone: who decided, and why
+    version_id: str | None = None  # the procedure's version, where a reading of the run tells it
+    expected: State | None = None  # the state that the row must still have
 
 
 class Stepped(NamedTuple):
@@ -54,6 +57,9 @@ def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[S
     done, changes, trail = [], [], []
     for asked in steps:
         state, attempts = now[asked.position]
+        if asked.expected not in (None, state):
+            done.append(Stepped(asked.position, state, moved=False, before=state))
+            continue
         step, known = _checked(connection, batch, asked, attempts, asked.position in taken)
         if not lifecycle.may(state, step.event):
             done.append(Stepped(step.position, state, moved=False, before=state))
@@ -66,6 +72,7 @@ def apply(connection: Connection, batch: Batch, steps: Sequence[Step]) -> list[S
         now[step.position] = (after, attempts)
         done.append(Stepped(step.position, after, known_run=known, before=state))
     _write(connection, changes, trail)
+    journal_versions.keep(connection, batch, [(step.version_id, step.position, step.at) for step in steps])
     if changes and batch.settings.get("grouped"):
         _mirror(connection, batch, [change["p"] for change in changes])
     return done

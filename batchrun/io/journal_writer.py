@@ -12,7 +12,7 @@ from batchrun.core import payloads
 from batchrun.core.answers import Verdict
 from batchrun.core.lifecycle import Event
 from batchrun.errors import Stopped
-from batchrun.io import journal_deliveries, journal_steps
+from batchrun.io import journal_deliveries, journal_steps, journal_versions
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_deliveries import Folded
@@ -67,10 +67,20 @@ class JournalWriter:
         return await self._step(step)
 
     async def follow(
-        self, position: int, event: Event, output: Any, error: str | None, finished_at: datetime | None, at: datetime
+        self,
+        position: int,
+        event: Event,
+        output: Any,
+        error: str | None,
+        finished_at: datetime | None,
+        at: datetime,
+        *,
+        version_id: str | None = None,
+        expected: State | None = None,
     ) -> Stepped:
         """Commit what a reading of a run says."""
-        return await self._step(Step(position, event, at, output=output, error=error, finished_at=finished_at))
+        step = Step(position, event, at, output=output, error=error, finished_at=finished_at)
+        return await self._step(step._replace(version_id=version_id, expected=expected))
 
     async def close(self) -> None:
         """Wait for what is being written, and end the thread."""
@@ -136,6 +146,10 @@ class JournalWriter:
             return [], listening
         with self._journal.writing() as connection:
             return journal_deliveries.fold(connection, self._batch, now), listening
+
+    async def versions_seen(self) -> list[str]:
+        """Give the versions of the procedure that the batch's runs were seen to have."""
+        return await self._in_thread(lambda: [one.version_id for one in self._read(journal_versions.seen)])
 
     async def asked_to_cancel(self) -> bool:
         """Tell whether somebody asked, from another process, for the batch to be cancelled."""

@@ -38,6 +38,14 @@ class Above:
 
 
 @dataclass(frozen=True, slots=True)
+class NewVersion:
+    """After how many runs the procedure has another version, and which."""
+
+    after: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class RetryAfter:
     """What the header `Retry-After` says: seconds, an HTTP date that many seconds ahead, or nothing (`None`)."""
 
@@ -67,6 +75,16 @@ def _milliseconds(text: str) -> float:
     if found is None:
         raise ValueError("is no duration; write it like 50ms, 1.5s or 200ms..2s")
     return float(Decimal(found[1]) * _UNITS[found[2]])
+
+
+def read_new_version(text: str) -> NewVersion | None:
+    """Read `10=pv_2`; `none` is no other version."""
+    if text == "none":
+        return None
+    after, _, version = text.partition("=")
+    if not (after.strip().isascii() and after.strip().isdigit() and version.strip()):
+        raise ValueError("names no version; write it like 10=pv_2")
+    return NewVersion(int(after), version.strip())
 
 
 def read_share(text: str) -> float:

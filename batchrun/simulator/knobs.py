@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchrun.simulator import knob_values as read
-from batchrun.simulator.knob_values import Above, RetryAfter, Span
+from batchrun.simulator.knob_values import Above, NewVersion, RetryAfter, Span
 
 
 class KnobError(ValueError):
@@ -56,6 +56,7 @@ class Knobs:
     schema: Path | None
     output: Path | None
     version_id: str | None
+    new_version: NewVersion | None
     webhook_url: str | None
     webhook_header: str
     webhook_repeat: int
@@ -95,6 +96,13 @@ KNOBS: tuple[Knob, ...] = (
         read.read_file,
     ),
     Knob("version-id", "none", "text", "the procedureVersionId to report; else made from the pin", read.read_name),
+    Knob(
+        "new-version",
+        "none",
+        "runs=text",
+        "after so many runs, the procedureVersionId of those that follow",
+        read.read_new_version,
+    ),
     Knob(
         "webhook-url",
         "none",

@@ -76,7 +76,10 @@ class Starter:
         run_id = f"run_{token(15, self._id_salt, b'%d' % number)}"
         draws = Draws(self._seed, b"run", content, b"%d" % self._ledger.same(content))
         fate = deal(self._knobs, self._template, draws, body.data, run_id)
+        new = self._knobs.new_version
         version = self._knobs.version_id or f"pv_{body.version or 'default'}"
+        if new is not None and number > new.after:
+            version = new.id
         return Run(number, run_id, content, procedure, environment, version, body.raw, self._clock.now(), fate)
 
     def _too_many(self, message: str) -> RefusedError:

@@ -156,3 +156,17 @@ def test_decisions_within_a_group_must_agree_and_are_sent_once(desk: Desk) -> No
     decide(path, (2, "approve"), (4, "approve"))
     dry = desk.command("review", path, "--json", "--dry-run").ended(0)
     assert "Approve 2 rows (Qty 5)" in dry.words
+
+
+def test_a_canary_counts_groups_and_so_does_the_time_that_sending_takes(desk: Desk) -> None:
+    orders(desk, GOOD)
+    held = desk.run("--canary", "2", "--rate", "10/s").ended(3)
+    assert "orders: 4 rows to send at 10/s, about 0.3 s" in held.stderr
+    assert "Canary: the first 2 payloads are sent alone" in held.stderr
+    assert held.document["stopped"] == (
+        "the first 2 payloads were sent (2 completed), and somebody must look at them before the other row is sent"
+    )
+    assert held.document["counts"] == {"ready": 1, "completed": 3}
+    assert [start.json["data"]["orderNumber"] for start in desk.server.starts] == ["A1", "A2"]
+    desk.command("resume", "last", "--confirm", "--json").ended(0)
+    assert len(desk.server.starts) == 3

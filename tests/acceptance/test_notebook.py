@@ -41,3 +41,10 @@ def test_what_is_wrong_is_raised(tmp_path: Path) -> None:
         load_job(tmp_path / "job.yaml")
     with pytest.raises(AttributeError):
         _ = batchrun.nothing_of_that_name
+
+
+def test_a_canary_stops_where_nobody_can_answer(tmp_path: Path) -> None:
+    job = load_job(ROOT / "jobs" / "refunds.yaml", limit=4, journal=tmp_path / "journal.db")
+    batch = run(job, simulate=True, canary=2, yes=True, rate="100/s", output=tmp_path / "refunds.xlsx")
+    assert (batch.exit_code, batch.counts) == (3, {"ready": 2, "completed": 2})
+    assert batch.outcome.next == "batchrun resume refunds-001 --confirm"

@@ -110,6 +110,7 @@ class FakeJournal:
     events: list[tuple[int, Event, State, State]] = field(default_factory=list)
     most_sending: int = 0
     log: list[tuple[str, int]] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
     _run_ids: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -145,9 +146,22 @@ class FakeJournal:
         return [OpenRun(row.position, str(row.run_id), row.state) for row in self.rows if row.state in followed]
 
     async def follow(
-        self, position: int, event: Event, output: object, error: str | None, finished_at: datetime | None, at: datetime
+        self,
+        position: int,
+        event: Event,
+        output: object,
+        error: str | None,
+        finished_at: datetime | None,
+        at: datetime,
+        *,
+        version_id: str | None = None,
+        expected: State | None = None,
     ) -> Recorded:
         await self._write("follow", position)
+        if version_id is not None:
+            self.versions.setdefault(version_id, position)
+        if expected not in (None, self.rows[position].state):
+            return Recorded(self.rows[position].state, moved=False)
         return self._step(position, event, None, output, error)
 
     async def _write(self, what: str, position: int) -> None:
@@ -290,9 +304,10 @@ def unreached() -> Seen:
     return Seen(fault=Fault.NOT_CONNECTED, whole=False, left=False, detail="nobody listens")
 
 
-def reading(run_id: str, word: str) -> Seen:
+def reading(run_id: str, word: str, version: str | None = None) -> Seen:
     """Give a whole reading of a run."""
-    return Seen(200, JSON, b'{"id":"%s","status":"%s"}' % (run_id.encode(), word.encode()))
+    told = b"" if version is None else b',"procedureVersionId":"%s"' % version.encode()
+    return Seen(200, JSON, b'{"id":"%s","status":"%s"%s}' % (run_id.encode(), word.encode(), told))
 
 
 def in_turn(answers: Iterable[Seen], then: Callable[[int], Seen] | None = None) -> Script:

@@ -228,6 +228,42 @@ def test_a_run_that_is_both_open_and_added_is_followed_once() -> None:
     assert len(done.api.reads) == 1
 
 
+@pytest.mark.parametrize(("word", "ends"), [("running", State.AWAITING_REVIEW), ("completed", State.COMPLETED)])
+def test_a_reading_that_comes_late_takes_nothing_back_but_an_end_is_an_end(word: str, ends: State) -> None:
+    journal = FakeJournal([FakeRow(0, State.PENDING, "run_0")])
+
+    async def late(run_id: str) -> Seen:
+        await asyncio.sleep(1.0)
+        return reading(run_id, word)
+
+    async def told(_following: Following) -> None:
+        await asyncio.sleep(0.5)  # by a webhook, while the run is being read
+        journal.rows[0].state = State.AWAITING_REVIEW
+
+    done = follow(journal, FakeApi(read=lambda run_id, _: late(run_id)), told)
+    assert journal.states() == [ends]
+    assert (done.follower.left, len(done.api.reads)) == (0, 1)
+
+
+def test_a_row_that_is_no_longer_open_is_let_go() -> None:
+    journal = running(1)
+
+    def read(run_id: str, _times: int) -> Seen:
+        journal.rows[0].state = State.READY
+        return reading(run_id, "pending")
+
+    done = follow(journal, FakeApi(read=read))
+    assert (journal.states(), len(done.api.reads)) == ([State.READY], 1)
+
+
+def test_a_version_is_told_as_soon_as_it_is_read_and_once() -> None:
+    words = ["running", "running", "running", "completed"]
+    journal = running(1)
+    follow(journal, FakeApi(read=lambda run_id, times: reading(run_id, words[times], "pv_1")))
+    assert journal.versions == {"pv_1": 0}
+    assert [what for what, _ in journal.log] == ["follow", "follow"]
+
+
 def with_a_listener(
     count: int, lasting: float, told: Callable[[int], bool], *, until: float = inf, readers: int = 8
 ) -> Following:

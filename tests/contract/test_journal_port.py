@@ -70,8 +70,8 @@ async def sent(journal: Both, position: int, seen: Seen) -> Recorded:
     return await journal.record(position, verdict(seen), seen.status, EPOCH)
 
 
-async def followed(journal: Both, position: int, event: Event) -> Recorded:
-    return await journal.follow(position, event, None, None, None, EPOCH)
+async def followed(journal: Both, position: int, event: Event, expected: State | None = None) -> Recorded:
+    return await journal.follow(position, event, None, None, None, EPOCH, version_id="pv_1", expected=expected)
 
 
 def test_ready_rows_come_in_order_and_in_pages(run: Run) -> None:
@@ -192,6 +192,27 @@ def test_a_reading_moves_an_open_run_and_never_one_that_has_ended(run: Run) -> N
         assert await followed(journal, 0, Event.COMPLETED) == Recorded(State.COMPLETED)
         assert await followed(journal, 0, Event.RUNNING) == Recorded(State.COMPLETED, moved=False)
         assert await followed(journal, 1, Event.RUNNING) == Recorded(State.READY, moved=False)
+
+    run(work)
+
+
+def test_a_step_whose_row_has_moved_meanwhile_is_not_taken(run: Run) -> None:
+    async def work(journal: Both) -> None:
+        await sent(journal, 0, accepted("run_0"))
+        assert await followed(journal, 0, Event.AWAITING_REVIEW) == Recorded(State.AWAITING_REVIEW)
+        late = await followed(journal, 0, Event.RUNNING, State.RUNNING)
+        assert late == Recorded(State.AWAITING_REVIEW, moved=False)
+        assert await followed(journal, 0, Event.RUNNING, State.AWAITING_REVIEW) == Recorded(State.RUNNING)
+
+    run(work)
+
+
+def test_of_steps_that_are_asked_for_together_each_expects_what_the_one_before_it_left(run: Run) -> None:
+    async def work(journal: Both) -> None:
+        await sent(journal, 0, accepted("run_0"))
+        told = (Event.AWAITING_REVIEW, Event.PENDING)
+        done = await asyncio.gather(*(followed(journal, 0, event, State.RUNNING) for event in told))
+        assert done == [Recorded(State.AWAITING_REVIEW), Recorded(State.AWAITING_REVIEW, moved=False)]
 
     run(work)
 

@@ -79,6 +79,12 @@ def test_the_version_id_follows_the_pin_unless_a_knob_names_one(quick: Simulator
         assert named.read(named.run_id({})).json()["procedureVersionId"] == "pv_77"
 
 
+def test_the_version_id_can_change_after_so_many_runs() -> None:
+    with simulator(knobs={"new-version": "2=pv_new"}) as changing:
+        versions = [changing.read(changing.run_id({"n": n})).json()["procedureVersionId"] for n in range(4)]
+        assert versions == ["pv_default", "pv_default", "pv_new", "pv_new"]
+
+
 def test_the_output_follows_a_template_and_keeps_exact_amounts(tmp_path: Path) -> None:
     template = tmp_path / "output.json"
     template.write_text(

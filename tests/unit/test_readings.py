@@ -61,3 +61,11 @@ def test_404_is_missing_and_429_asks_to_slow_down() -> None:
 def test_a_time_without_a_zone_is_utc_and_what_is_no_time_is_none() -> None:
     assert parse_time("2026-10-01T12:00:00") == datetime(2026, 10, 1, 12, tzinfo=UTC)
     assert [parse_time(value) for value in (None, 5, "", "soon", "2026-13-01T00:00:00Z")] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    ("told", "version"), [('"pv_1"', "pv_1"), ('""', None), ("null", None), ("7", None), ("{}", None)]
+)
+def test_a_version_is_a_text_or_it_is_not_known(told: str, version: str | None) -> None:
+    body = b'{"id": "r1", "status": "running", "procedureVersionId": %s}' % told.encode()
+    assert read(Seen(status=200, body=body), "r1").version_id == version

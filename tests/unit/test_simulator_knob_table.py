@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchrun.simulator.knob_values import Above, RetryAfter, Span
+from batchrun.simulator.knob_values import Above, NewVersion, RetryAfter, Span
 from batchrun.simulator.knobs import KNOBS, KnobError, Knobs, knob_help, parse_knobs
 
 
@@ -43,6 +43,8 @@ def test_the_defaults_spoil_nothing() -> None:
         ("webhook-url=http://127.0.0.1:1/x", "webhook_url", "http://127.0.0.1:1/x"),
         ("webhook-repeat=3", "webhook_repeat", 3),
         ("version-id=pv_7", "version_id", "pv_7"),
+        ("new-version=10 = pv_8", "new_version", NewVersion(10, "pv_8")),
+        ("new-version=none", "new_version", None),
         (f"schema={__file__}", "schema", Path(__file__)),
     ],
 )
@@ -88,6 +90,9 @@ def test_every_fault_is_told_at_once_with_the_nearest_name() -> None:
         "review-over=.=5",
         "retry-after=soon",
         "retry-after=-1",
+        "new-version=pv_2",
+        "new-version=3=",
+        "new-version=-1=pv_2",
         "rate-limit=0",
         "rate-limit=5/day",
         "deleted-key=perhaps",
