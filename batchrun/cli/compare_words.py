@@ -72,9 +72,9 @@ def _sections(found: Compared) -> Iterator[Section]:
 def _overview(found: Compared) -> Iterator[str]:
     decimals = found.comparison.decimals
     lines = [["", "then", "now", "difference", ""]]
-    lines.append(["rows", f"{found.rows_then:,}", f"{found.rows:,}", f"{found.rows - found.rows_then:+,}", ""])
+    lines.append(["rows", f"{found.rows_then:,}", f"{found.rows:,}", _signed(found.rows - found.rows_then), ""])
     if found.invalid or found.invalid_then:
-        difference = f"{found.invalid - found.invalid_then:+,}"
+        difference = _signed(found.invalid - found.invalid_then)
         lines.append(["not compared", f"{found.invalid_then:,}", f"{found.invalid:,}", difference, ""])
     for move in found.comparison.totals:
         marked = "  moved" if move.is_beyond(found.threshold) else ""
@@ -88,7 +88,11 @@ def _figures(move: Move, places: int) -> list[str]:
 
 
 def _percent(move: Move) -> str:
-    return "" if move.percent is None else f"{move.percent:+,.1f} %"
+    return f"{move.percent:+,.1f} %" if move.percent else ""
+
+
+def _signed(count: int) -> str:
+    return f"{count:+,}" if count else ""
 
 
 def _same(found: Compared) -> Iterator[str]:

@@ -64,10 +64,8 @@ class Changes:
     def of(self, keys: Container[Key]) -> Changes:
         """Give the changes of some keys."""
         chosen = Changes()
-        for row, key, packed in self._rows:
-            if key in keys:
-                chosen._rows.append((row, key, packed))
-                chosen._count += len(json.loads(packed))
+        chosen._rows = [one for one in self._rows if one[1] in keys]
+        chosen._count = sum(len(json.loads(packed)) for _, _, packed in chosen._rows)
         return chosen
 
     def __len__(self) -> int:
@@ -123,15 +121,6 @@ class Sum(NamedTuple):
     amounts: Amounts
 
 
-class Month(NamedTuple):
-    """What was completed in one month, or under one set of params: in how many batches and rows, and the sums."""
-
-    label: str
-    batches: int
-    rows: int
-    amounts: Mapping[str, Decimal]
-
-
 class Side:
     """The keys of one side, and how many of its rows cannot be compared: invalid ones, and keys that come twice."""
 
@@ -158,6 +147,10 @@ class Side:
         self.rows += 1
         self.not_compared += 1
         self.left_out.add(key)
+
+    def has(self, key: Key) -> bool:
+        """Tell whether a key stands in the sheet, be it in a row that cannot be compared."""
+        return key in self.entries or key in self.left_out
 
     def take_out(self, key: Key, rows: int) -> None:
         """Leave out a key that turned out to come in so many rows."""
@@ -230,7 +223,7 @@ def compared(old: Side, new: Side, changes: Changes, threshold: Decimal, by: str
     return Comparison(
         # A key that was invalid then was never sent, so it is new; one that is invalid now is there, so not missing.
         new=_largest_first(entry for key, entry in new.entries.items() if key not in old.entries),
-        missing=_largest_first(_missing(old, new)),
+        missing=_largest_first(one for key, one in old.entries.items() if not new.has(key)),
         same=same,
         changed=changes.of(new.entries),
         moved=_furthest_first(move for move in moves if move.is_beyond(threshold)),
@@ -255,10 +248,6 @@ def _decimals(*sides: Side) -> dict[str, int]:
     return found
 
 
-def _missing(old: Side, new: Side) -> Iterator[Entry]:
-    return (entry for key, entry in old.entries.items() if key not in new.entries and key not in new.left_out)
-
-
 def _size(amounts: Amounts) -> Decimal:
     return abs(amounts[0][1] or _NOTHING) if amounts else _NOTHING
 
@@ -279,8 +268,8 @@ def _moves(name: str, old: Entry | Sum, new: Entry | Sum, row: int | None = None
             yield Move(name, column, was, is_now, row)
 
 
-def _total_moves(columns: Iterable[str], old: Side, new: Side) -> list[Move]:
-    before, now = (added(entry.amounts for entry in side.entries.values()) for side in (old, new))
+def _total_moves(columns: Iterable[str], *sides: Side) -> list[Move]:
+    before, now = (added(entry.amounts for entry in side.entries.values()) for side in sides)
     return [Move(column, column, before.get(column, _NOTHING), now.get(column, _NOTHING)) for column in columns]
 
 

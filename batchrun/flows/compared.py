@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from batchrun.core.comparing import Amounts, Change, Comparison, Entry, Month, Move, Sum, name_of
+from batchrun.core.comparing import Amounts, Change, Comparison, Entry, Move, Sum, name_of
 from batchrun.core.differences import text_of
 from batchrun.core.totals import amount_text
+from batchrun.io.comparison_summary import Month
 from batchrun.io.journal_batches import Batch
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from batchrun.core import comparing
-from batchrun.core.comparing import Month
 from batchrun.core.naming import world_name
 from batchrun.core.totals import Totals
 from batchrun.errors import NotFound
@@ -16,6 +15,7 @@ from batchrun.flows.loading import LoadedJob
 from batchrun.flows.origins import Origins
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_comparisons, system
+from batchrun.io.comparison_summary import Month
 from batchrun.io.journal import Journal, default_path, journal_if_any
 from batchrun.io.journal_batches import Batch
 from batchrun.model import State

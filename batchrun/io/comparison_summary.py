@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from batchrun.core.comparing import Comparison, Month, Move
+from batchrun.core.comparing import Comparison, Move
 from batchrun.io.workbook_cells import plain_number
 from batchrun.io.workbook_charts import finish_chart
 from batchrun.io.workbook_style import BAD, INK, TINTS, at, font, put_text, set_page, set_widths
@@ -23,6 +23,15 @@ _ROWS_A_CHART = 18
 _MOST_CHARTS, _MOST_MONTHS = 4, 36
 _THIS = "this sheet"
 PERCENT = "+#,##0.0%;-#,##0.0%;0.0%"
+
+
+class Month(NamedTuple):
+    """What was completed in one month, or under one set of params: in how many batches and rows, and the sums."""
+
+    label: str
+    batches: int
+    rows: int
+    amounts: Mapping[str, Decimal]
 
 
 class Content(Protocol):

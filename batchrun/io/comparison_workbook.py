@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from batchrun.core.comparing import Comparison, Entry, Month, Move, name_of
+from batchrun.core.comparing import Comparison, Entry, Move, name_of
 from batchrun.errors import BadCommandLine, CouldNotStart
-from batchrun.io.comparison_summary import PERCENT, dress_summary
+from batchrun.io.comparison_summary import PERCENT, Month, dress_summary
 from batchrun.io.whole_file import new_file
 from batchrun.io.workbook import Sheet, save_sheets
 from batchrun.io.workbook_body import MAX_ROWS, SheetBody

@@ -18,9 +18,10 @@ from batchrun.io import yaml_text
 
 SAMPLES = ROOT / "samples"
 GOOD = sorted((SAMPLES / "good").glob("*/in*.*"))
-OPTIONS = {"payouts-2026-10.xlsx": ("--sheet", "Payouts", "--header-row", "3")}
+MONTHS = [f"payouts-2026-{month}.xlsx" for month in ("08", "09", "10", "11")]
+OPTIONS = dict.fromkeys(MONTHS, ("--sheet", "Payouts", "--header-row", "3"))
 SCHEMAS = {
-    "payouts-2026-10.xlsx": "vendor-payout.schema.json",
+    **dict.fromkeys(MONTHS, "vendor-payout.schema.json"),
     "credit-limits.csv": "credit-limit.schema.json",
     "refunds.xlsx": "refund.schema.json",
 }

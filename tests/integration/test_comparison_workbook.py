@@ -12,8 +12,9 @@ import pytest
 from openpyxl import load_workbook
 
 from batchrun.core import comparing
-from batchrun.core.comparing import Changes, Comparison, Month, Side
+from batchrun.core.comparing import Changes, Comparison, Side
 from batchrun.errors import BadCommandLine, CouldNotStart
+from batchrun.io.comparison_summary import Month
 from batchrun.io.comparison_workbook import ComparisonContent, free_place, write_comparison
 
 D = Decimal
