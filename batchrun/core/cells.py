@@ -20,6 +20,7 @@ __all__ = [
     "Coercer",
     "Fault",
     "Reading",
+    "are_plain_texts",
     "as_boolean",
     "as_date",
     "as_date_time",
@@ -41,6 +42,7 @@ MOST_DIGITS = 15
 
 _DAMAGED = re.compile("[\x00\x80-\x9f\ufffd\ud800-\udfff]")
 _SCIENTIFIC = re.compile(r"[-+]?\d(?:[.,]\d+)?E[+-]\d+", re.ASCII)
+_PERHAPS_SCIENTIFIC = re.compile(r"E[-+]\d")
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
 _SPACES = " \u00a0\u202f"
 
@@ -106,6 +108,13 @@ def as_text(cell: Cell, _reading: Reading) -> Any:
 def is_plain_text(text: str) -> bool:
     """Tell, of the most of texts and quickly, that nothing in them can be damaged or shortened."""
     return text.isascii() and "E" not in text and "\0" not in text
+
+
+def are_plain_texts(together: str) -> bool:
+    """Tell, of many texts run together, that each of them is sent as it stands; a no means: look at each."""
+    if not (together.isascii() and "\0" not in together) and _DAMAGED.search(together) is not None:
+        return False
+    return _PERHAPS_SCIENTIFIC.search(together) is None
 
 
 def _checked_text(text: str) -> Any:

@@ -251,4 +251,4 @@ def _refuse_repeated_keys(preparer: Preparer, made: dict[Group, list[Prepared]])
 
 def _repeated(preparer: Preparer, one: Prepared, numbers: tuple[int, ...]) -> Prepared:
     problem = keys.repeated(preparer.info, one.row, preparer.key_columns, numbers)
-    return replace(one, payload=None, member_of=None, problems=(*one.problems, problem), note=None)
+    return one._replace(payload=None, member_of=None, problems=(*one.problems, problem), note=None)

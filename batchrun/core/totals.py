@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import reduce
 
@@ -31,6 +31,18 @@ class Totals:
                 continue
             sums[state] = _EXACT.add(sums.get(state, Decimal(0)), amount)
             self._decimals[index] = max(self._decimals[index], -int(amount.as_tuple().exponent))
+
+    def add_all(self, state: State, rows: Sequence[Sequence[Decimal | None]]) -> None:
+        """Add the amounts of many rows of one state, as `add` adds those of each."""
+        if any(None in amounts for amounts in rows):
+            for amounts in rows:
+                self.add(state, amounts)
+            return
+        for index, column in enumerate(zip(*rows, strict=True)):
+            sums = self._sums[index]
+            added = reduce(_EXACT.add, column)  # an exact sum has as many decimals as the amount that has most
+            sums[state] = _EXACT.add(sums.get(state, Decimal(0)), added)
+            self._decimals[index] = max(self._decimals[index], -int(added.as_tuple().exponent))
 
     def move(self, before: State, after: State, amounts: Iterable[Decimal | None]) -> None:
         """Move one row's amounts from one state to another."""

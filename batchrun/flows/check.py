@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from batchrun.io import journal_rows, marked_copy
 from batchrun.io.journal import journal_if_any
 from batchrun.io.marked_copy import Report
 from batchrun.model import ControlTotal, Problem, State
-
-CHUNK = 500
 
 
 @dataclass
@@ -98,10 +97,11 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     through = Pass(job)
     tally = _Tally(job, origins, journal_path)
     report = CheckReport(job=job.spec.job, environment=job.choice.environment, rate=job.spec.rate)
-    for one in preparing.prepared_rows(through, counting):
-        tally.add(one)
-        if one.payload is not None and len(report.bodies) < show:
-            report.bodies.append((one.row.number, payloads.request_body(one.payload, job.spec.procedure)))
+    for some in preparing.prepared_chunks(through, counting):
+        tally.add(some)
+        sent = ((one.row.number, one.payload) for one in some if one.payload is not None)
+        for number, payload in islice(sent, show - len(report.bodies)):
+            report.bodies.append((number, payloads.request_body(payload, job.spec.procedure)))
     preparing.refuse_no_rows(through)
     tally.finish(through)
     report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
@@ -114,39 +114,34 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
 
 
 class _Tally:
-    """Counts rows by the state that they would have; keys that are taken are looked up some at a time."""
+    """Counts rows by the state that they would have."""
 
     def __init__(self, job: LoadedJob, origins: Origins, journal_path: Path | None) -> None:
         self._job = job
         self._world = world_name(job.spec.procedure.id, job.choice.environment, origins.base)
         self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
         self._journal = journal_if_any(journal_path)
-        self._waiting: list[Prepared] = []
         self.totals = Totals(job.spec.results.totals)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
 
-    def add(self, one: Prepared) -> None:
-        self.problems += one.problems
-        self._waiting.append(one)
-        if len(self._waiting) >= CHUNK:
-            self._settle()
+    def add(self, some: list[Prepared]) -> None:
+        self.problems += chain.from_iterable(one.problems for one in some)
+        of_state: dict[State, list[Prepared]] = {}
+        for one, state in self._states(some):
+            of_state.setdefault(state, []).append(one)
+        for state, ones in of_state.items():
+            self.totals.add_all(state, [one.amounts for one in ones])
+        self.invalid += len(of_state.get(State.INVALID, ()))
+        self.duplicates += len(of_state.get(State.DUPLICATE, ()))
+        self.runs += sum(one.payload is not None for one in of_state.get(State.READY, ()))
 
     def finish(self, through: Pass) -> None:
-        self._settle()
         for one in preparing.repeated_rows(through):
             self._make_invalid(one, preparing.repeat_problem(through, one))
         self.problems.sort(key=lambda problem: problem.row)
         if self._journal is not None:
             self._journal.close()
-
-    def _settle(self) -> None:
-        for one, state in self._states(self._waiting):
-            self.invalid += state is State.INVALID
-            self.duplicates += state is State.DUPLICATE
-            self.totals.add(state, one.amounts)
-            self.runs += state is State.READY and one.payload is not None
-        self._waiting.clear()
 
     def _make_invalid(self, one: Prepared, problem: Problem) -> None:
         self.problems.append(problem)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
-from batchrun.core.prepare import Prepared, prepare
+from batchrun.core.prepare import Prepared, prepare, prepare_all, selected_key
 from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
 from batchrun.model import Problem
 
 EVERY = 5_000
+CHUNK = 500  # rows that are prepared together
 
 
 @dataclass
@@ -32,36 +33,49 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
-    rows = _rows(through, counting)
-    if not through.job.spec.limits.each:
-        return rows
-    return (one for one in rows if _noted(through, one))
+    return chain.from_iterable(prepared_chunks(through, counting))
 
 
-def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
-    if through.job.preparer.group_columns:
-        yield from _grouped_rows(through, counting)
-        return
-    for one in islice(_selected(through), through.job.choice.limit):
-        through.rows += 1
-        if one.key and all(one.key):
-            through.keys.add(one.row.number, one.key)
-        if through.rows % EVERY == 0:
-            counting(through.rows)
-        yield one
-    through.repeats = through.keys.repeats()
+def prepared_chunks(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
+    """Give the same, some rows at a time."""
+    for some in _grouped_rows(through, counting) if through.job.preparer.group_columns else _rows(through, counting):
+        if through.job.spec.limits.each:
+            for one in some:
+                _note(through, one)
+        yield some
 
 
-def _noted(through: Pass, one: Prepared) -> bool:
+def _rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
+    for some in _selected(through):
+        through.rows += len(some)
+        through.keys.add(one.key for one in some if _names_its_row(one.key))
+        counting(through.rows)
+        yield some
+    suspects = through.keys.suspects()
+    if suspects:
+        through.repeats = keys.same_keys(suspects, _numbered_keys(through))
+
+
+def _names_its_row(key: tuple[str, ...]) -> bool:
+    return bool(key) and all(key)
+
+
+def _numbered_keys(through: Pass) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read the selected rows' keys once more, for those that seem to come twice."""
+    selected = ((row.number, selected_key(through.job.preparer, row)) for row in through.job.source.rows())
+    keyed = ((number, key) for number, key in selected if key is not None)
+    return ((number, key) for number, key in islice(keyed, through.rows) if _names_its_row(key))
+
+
+def _note(through: Pass, one: Prepared) -> None:
     """Remember the largest amount of each column, for the job's limits; a faulty row is not sent anyhow."""
     for column, amount in zip(through.job.spec.results.totals, one.amounts, strict=True):
         known = through.largest.get(column)
         if amount is not None and not one.is_invalid and (known is None or amount > known[0]):
             through.largest[column] = (amount, one.row.number)
-    return True
 
 
-def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
+def _grouped_rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
     """Give the rows of a job that makes one payload of several rows: all are read before the first is known."""
     read = 0
 
@@ -73,17 +87,21 @@ def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
 
     found = groups.gather(through.job.preparer, through.job.source.rows(), through.job.choice.limit, seen)
     through.rows, through.left_out = len(found.rows), found.left_out
-    yield from found.rows
+    rows = iter(found.rows)
+    while some := list(islice(rows, CHUNK)):
+        yield some
 
 
-def _selected(through: Pass) -> Iterator[Prepared]:
-    preparer = through.job.preparer
-    for row in through.job.source.rows():
-        one = prepare(preparer, row)
-        if one is None:
-            through.left_out += 1
-        else:
-            yield one
+def _selected(through: Pass) -> Iterator[list[Prepared]]:
+    limit, taken = through.job.choice.limit, 0
+    rows = through.job.source.rows()
+    # Never more than are still wanted: what lies beyond --limit is not read, so it cannot be told as broken either.
+    while some := list(islice(rows, CHUNK if limit is None else min(CHUNK, limit - taken))):
+        made = [one for one in prepare_all(through.job.preparer, some) if one is not None]
+        through.left_out += len(some) - len(made)
+        taken += len(made)
+        if made:
+            yield made
 
 
 def repeated_rows(through: Pass) -> Iterator[Prepared]:
