@@ -77,6 +77,8 @@ def map_row(mapping: RowMapper, row: SourceRow) -> Mapped:
 
 def map_rows(mapping: RowMapper, rows: Sequence[SourceRow]) -> list[Mapped]:
     """Give what `map_row` gives for each of some rows, column by column, which takes a third of the time."""
+    if not rows:
+        return []
     every = [row.cells for row in rows]
     by_column = list(zip(*every, strict=True))
     read = [_column(field, every, by_column) for field in mapping.fields]

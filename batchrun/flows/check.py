@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchrun.core import payloads
 from batchrun.core.naming import world_name
@@ -18,10 +19,12 @@ from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
-from batchrun.io import journal_rows, marked_copy
-from batchrun.io.journal import journal_if_any
-from batchrun.io.marked_copy import Report
+from batchrun.io import journal_place
 from batchrun.model import ControlTotal, Problem, State
+
+if TYPE_CHECKING:
+    from batchrun.io.journal import Journal
+    from batchrun.io.marked_copy import Report
 
 
 @dataclass
@@ -84,13 +87,34 @@ def check(
     `marked` is where a copy of the sheet with its bad cells marked is to be written, if there are any.
     """
     with loaded(path, choice) as job:
-        plan = None if marked is None else marked_copy.plan_report(marked, job.source)
-        with teller.counting("rows checked") as counting:
-            report = _checked(job, origins, journal_path, counting, show)
-        if plan is not None and report.problems:
-            key, sheet = job.preparer.key_columns, job.spec.source.sheet
-            report.marked = marked_copy.write_report(plan, job.source, report.problems, key, sheet)
-        return report
+
+        def checked() -> CheckReport:
+            with teller.counting("rows checked") as counting:
+                return _checked(job, origins, journal_path, counting, show)
+
+        return checked() if marked is None else _marked(job, marked, checked)
+
+
+def _marked(job: LoadedJob, place: Path, checked: Callable[[], CheckReport]) -> CheckReport:
+    """Check, and write the copy of the sheet; a place that cannot be written is refused before the check."""
+    from batchrun.io import marked_copy
+
+    plan = marked_copy.plan_report(place, job.source)
+    report = checked()
+    if report.problems:
+        key, sheet = job.preparer.key_columns, job.spec.source.sheet
+        report.marked = marked_copy.write_report(plan, job.source, report.problems, key, sheet)
+    return report
+
+
+def _journal_if_any(path: Path | None) -> Journal | None:
+    """Open the journal where there is one; else what it takes, a third of a small check's time, is not even loaded."""
+    place = journal_place.place_if_any(path)
+    if place is None:
+        return None
+    from batchrun.io.journal import open_journal
+
+    return open_journal(place)
 
 
 def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int) -> CheckReport:
@@ -120,7 +144,7 @@ class _Tally:
         self._job = job
         self._world = world_name(job.spec.procedure.id, job.choice.environment, origins.base)
         self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
-        self._journal = journal_if_any(journal_path)
+        self._journal = _journal_if_any(journal_path)
         self.totals = Totals(job.spec.results.totals)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
@@ -166,5 +190,7 @@ class _Tally:
     def _taken(self, ids: list[bytes]) -> set[bytes]:
         if self._journal is None or not ids:
             return set()
+        from batchrun.io import journal_rows
+
         with self._journal.reading() as connection:
             return journal_rows.taken_keys(connection, ids, self._job.choice.environment)
