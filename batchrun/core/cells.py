@@ -31,6 +31,7 @@ __all__ = [
     "cut",
     "damage_in",
     "is_blank",
+    "is_plain_number",
     "is_plain_text",
     "number_text",
     "plain",
@@ -164,8 +165,13 @@ def as_number(cell: Cell, reading: Reading) -> Any:
     return unreadable(cell)
 
 
+def is_plain_number(text: str) -> bool:
+    """Tell whether a text is a number as JSON writes numbers; zeros before it do no harm."""
+    return _PLAIN_NUMBER.fullmatch(text) is not None
+
+
 def _number_in(text: str, reading: Reading) -> Any:
-    if reading.is_plain and _PLAIN_NUMBER.fullmatch(text):
+    if reading.is_plain and is_plain_number(text):
         return Decimal(text)
     if "E" in text and _SCIENTIFIC.fullmatch(text):
         return _checked_text(text)

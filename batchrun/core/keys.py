@@ -78,27 +78,33 @@ def _problem(info: SheetInfo, row: SourceRow, columns: Sequence[int], code: str,
 
 
 class KeyIndex:
-    """Notices keys that seem to come twice in one sheet, by 64-bit hashes: 8 bytes a row, so a million take 8 MB.
+    """Notices keys that seem to come twice in one sheet, by hashes of 44 bits: 4 bytes a row, so a million take 4 MB.
 
-    Two keys can have one hash, so those of its suspects are compared as they stand afterwards: see `same_keys`.
+    Two keys can have one hash (among a million keys, in one sheet of thirty), so those of its suspects are compared
+    as they stand afterwards: see `same_keys`.
     """
 
     def __init__(self) -> None:
-        # In parts, so that at the end only one of them at a time becomes Python objects.
-        self._parts = tuple(array("q") for _ in range(_PARTS))
+        # A hash's first 12 bits are the part that it lies in; only one part at a time becomes Python objects.
+        self._parts = tuple(array("I") for _ in range(_PARTS))
 
     def add(self, keys: Iterable[tuple[str, ...]]) -> None:
         """Note the keys of some rows."""
         parts = self._parts
         for hashed in map(hash, keys):
-            parts[hashed % _PARTS].append(hashed)
+            parts[hashed % _PARTS].append(hashed // _PARTS & _REST)
 
     def suspects(self) -> frozenset[int]:
         """Give the hashes that came more than once."""
-        return frozenset(hashed for part in self._parts for hashed in _repeated_in(part))
+        return frozenset(rest * _PARTS + place for place, part in enumerate(self._parts) for rest in _repeated_in(part))
 
 
-_PARTS = 64
+_PARTS, _REST = 1 << 12, (1 << 32) - 1
+
+
+def hash_of(key: tuple[str, ...]) -> int:
+    """Give the hash of a key by which it is a suspect. It differs from process to process."""
+    return hash(key) & (_PARTS * (_REST + 1) - 1)
 
 
 def _repeated_in(hashes: array[int]) -> Iterable[int]:
@@ -111,6 +117,6 @@ def same_keys(suspects: frozenset[int], numbered: Iterable[tuple[int, tuple[str,
     """Give each row whose key comes again, with all the rows that have it; `numbered` are row numbers and keys."""
     found: dict[tuple[str, ...], list[int]] = {}
     for number, key in numbered:
-        if hash(key) in suspects:
+        if hash_of(key) in suspects:
             found.setdefault(key, []).append(number)
     return {number: group for group in map(tuple, found.values()) if len(group) > 1 for number in group}

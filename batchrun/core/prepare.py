@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 
 from batchrun.core import cells, keys, mapping, payloads, selection, validation
 from batchrun.core.cells import Fault, Reading
-from batchrun.core.columns import ColumnReader, column_reader
 from batchrun.core.expressions import Expression
 from batchrun.core.mapping import Mapped, RowMapper
 from batchrun.core.schema import Schema
@@ -52,7 +51,6 @@ class Preparer:
     where: Callable[[SourceRow], Any] | None
     rows: tuple[range, ...] = ()
     group_columns: tuple[int, ...] = ()
-    amount_columns: tuple[tuple[int, ColumnReader], ...] = ()  # what `amounts` gives, for many rows at once
 
 
 def compile_preparer(
@@ -66,7 +64,6 @@ def compile_preparer(
         schema=schema,
         key_columns=tuple(places[name] for name in spec.key),
         amounts=tuple(_amount(spec, name, places[name]) for name in spec.results.totals),
-        amount_columns=tuple((places[name], _amount_column(spec, name)) for name in spec.results.totals),
         where=_where(spec, places, params),
         rows=rows,
         group_columns=tuple(places[name] for name in spec.group_by),
@@ -125,17 +122,12 @@ def _prepared_rows(preparer: Preparer, rows: Sequence[SourceRow]) -> list[Prepar
     good = [
         not one.problems and key is not None and is_valid(one.data) for one, key in zip(mapped, of_keys, strict=True)
     ]
-    bodies = payloads.all_to_json([one.data for one in compress(mapped, good)])
-    chosen = (list(compress(column, good)) for column in (rows, of_keys, _all_amounts(preparer, rows)))
-    made = [
-        Prepared(row, key or (), body, (), amounts) for row, key, amounts, body in zip(*chosen, bodies, strict=True)
-    ]
-    if len(made) == len(rows):
-        return made
-    following = iter(made)
+    bodies = iter(payloads.all_to_json([one.data for one in compress(mapped, good)]))
     return [
-        next(following) if is_good else _prepared(preparer, row, one)
-        for row, one, is_good in zip(rows, mapped, good, strict=True)
+        Prepared(row, key, next(bodies), (), _amounts(preparer, row))
+        if is_good and key is not None
+        else _prepared(preparer, row, one)
+        for row, one, key, is_good in zip(rows, mapped, of_keys, good, strict=True)
     ]
 
 
@@ -180,17 +172,6 @@ def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Decimal | None, ...]:
     return tuple([amount(row) for amount in preparer.amounts])
 
 
-def _all_amounts(preparer: Preparer, rows: Sequence[SourceRow]) -> list[tuple[Decimal | None, ...]]:
-    if not preparer.amounts:
-        return [()] * len(rows)
-    read = (reader([row.cells[column] for row in rows]) for column, reader in preparer.amount_columns)
-    columns = (
-        [amount(row) for row in rows] if found is None else found.values
-        for amount, found in zip(preparer.amounts, read, strict=True)
-    )
-    return list(zip(*columns, strict=True))
-
-
 def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) -> Callable[[SourceRow], Any] | None:
     if spec.source.where is None:
         return None
@@ -199,22 +180,16 @@ def _where(spec: JobSpec, places: Mapping[str, int], params: Mapping[str, str]) 
 
 
 def _amount(spec: JobSpec, name: str, column: int) -> Callable[[SourceRow], Decimal | None]:
-    reading = _reading_of_amount(spec, name)
+    reading = next((mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading())
+    is_plain = reading.is_plain and not reading.blanks
 
     def amount(row: SourceRow) -> Decimal | None:
         cell = row.cells[column]
+        if is_plain and type(cell) is str and cells.is_plain_number(cell):
+            return Decimal(cell)
         if cells.is_blank(cell, reading):
             return Decimal(0)
         value = cells.as_number(cell, reading)
         return None if isinstance(value, Fault) else value
 
     return amount
-
-
-def _amount_column(spec: JobSpec, name: str) -> ColumnReader:
-    return column_reader(cells.as_number, _reading_of_amount(spec, name), Decimal(0), mapping.OMIT)
-
-
-def _reading_of_amount(spec: JobSpec, name: str) -> Reading:
-    """Read a control total as the first target that has its column declares it."""
-    return next((mapping.reading_of(target) for target in spec.data.values() if target.column == name), Reading())

@@ -39,6 +39,13 @@ def test_an_amount_is_read_as_its_target_declares() -> None:
     assert prepared(made, "-", "1,5").amounts == (Decimal(0), None)
 
 
+def test_a_number_that_the_column_declares_to_mean_empty_is_no_amount() -> None:
+    data: dict[str, Any] = {"k": "K", "a": {"column": "A", "blank_values": ["999"]}}
+    made = job(data, "A", SCHEMA, results={"totals": ["A"]})
+    assert prepared(made, "999").amounts == (Decimal(0),)
+    assert prepared(made, "998").amounts == (Decimal(998),)
+
+
 def test_rows_that_are_not_chosen_are_not_prepared() -> None:
     made = job(DATA, "A", SCHEMA, rows=parse_rows("3-4"))
     assert prepare(made, SourceRow(2, ("k", "1"), (RowFault("short", "x"),))) is None
