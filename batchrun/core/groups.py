@@ -187,7 +187,7 @@ def _mapper(mapper: RowMapper, info: GroupInfo, rows: Sequence[SourceRow]) -> Ro
             fields += [_item(one, place, len(mapper.info.header)) for place in range(len(rows))]
         else:
             fields.append(one)
-    return RowMapper(info, tuple(fields), flat=False)
+    return RowMapper(info, tuple(fields))
 
 
 def _item(one: Field, place: int, width: int) -> Field:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -56,7 +56,6 @@ class RowMapper(NamedTuple):
 
     info: SheetInfo
     fields: tuple[Field, ...]
-    flat: bool
     shape: targets.Shape | None = None  # None where a target lies in a list
 
 
@@ -67,7 +66,7 @@ def compile_mapping(
     places = {name: index for index, name in enumerate(info.header)}
     fields = tuple(_compile_field(text, target, places, schema, params) for text, target in data.items())
     shape = targets.shape_of([field.path for field in fields])
-    return RowMapper(info, fields, all(len(field.path) == 1 for field in fields), shape)
+    return RowMapper(info, fields, shape)
 
 
 def map_row(mapping: RowMapper, row: SourceRow) -> Mapped:
@@ -82,12 +81,10 @@ def map_rows(mapping: RowMapper, rows: Sequence[SourceRow]) -> list[Mapped]:
     every = [row.cells for row in rows]
     by_column = list(zip(*every, strict=True))
     read = [_column(field, every, by_column) for field in mapping.fields]
-    odd = _odd_rows(read) if mapping.shape is not None else range(len(rows))
-    if len(odd) == len(rows):
+    if mapping.shape is None:
         return [_assembled(mapping, row, [one.values[at] for one in read]) for at, row in enumerate(rows)]
-    assert mapping.shape is not None  # noqa: S101  # else every row were odd
     made = [Mapped(data, (), _NOTHING, data) for data in targets.lay_out(mapping.shape, [one.values for one in read])]
-    for at in odd:
+    for at in _odd_rows(read):
         made[at] = _assembled(mapping, rows[at], [one.values[at] for one in read])
     return made
 
@@ -97,7 +94,7 @@ def _column(field: Field, every: Sequence[Sequence[Cell]], by_column: Sequence[S
     return values or Values([field.get(cells) for cells in every], whole=False)
 
 
-def _odd_rows(read: Sequence[Values]) -> Collection[int]:
+def _odd_rows(read: Sequence[Values]) -> set[int]:
     """Give the places of rows of which a value is left out or faulty."""
     odd: set[int] = set()
     for one in read:
@@ -114,8 +111,8 @@ def _assembled(mapping: RowMapper, row: SourceRow, values: Sequence[Any]) -> Map
             continue
         if type(value) is Fault:
             faulty.append((field, value))
-        elif mapping.flat:
-            data[field.path[0]] = value  # type: ignore[index]  # a flat target's only step is a name
+        elif len(field.path) == 1:
+            data[str(field.path[0])] = value
         else:
             targets.place(data, field.path, value)
     laid = data

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_jobs import fields, job, prepared, told
 
-from batchrun.core.prepare import prepare
+from batchrun.core.prepare import prepare, prepare_all, selected_key
 from batchrun.core.selection import parse_rows
 from batchrun.model import Number, RowFault, SourceRow, Unreadable
 
@@ -109,3 +109,24 @@ def test_a_long_integer_is_sent_digit_for_digit() -> None:
     made = job({"n": "A"}, "A", fields(n={"type": "integer"}))
     assert prepared(made, "9" * 40).payload == b'{"n":' + b"9" * 40 + b"}"
     assert prepared(made, Number(Decimal(5))).payload == b'{"n":5}'
+
+
+def test_rows_are_prepared_together_as_each_alone() -> None:
+    schema = fields(k={"type": "string"}, a={"type": "number", "maximum": 100})
+    rows = [
+        SourceRow(2, ("k2", "1.50")),
+        SourceRow(3, ("k3", "x")),
+        SourceRow(4, ("", "4")),
+        SourceRow(5, ("k5", "101")),
+        SourceRow(6, ("k6", ""), (RowFault("short", "x"),)),
+        SourceRow(7, ("k7", Number(Decimal(7)))),
+    ]
+    for made in (
+        job(DATA, "A", schema, results={"totals": ["A"]}),
+        job(DATA, "A", schema, rows=parse_rows("3-7")),
+        job({"l[1]": "K", "l[2]": "A"}, "A", {"type": "object"}),
+    ):
+        alone = [prepare(made, row) for row in rows]
+        for first, last in ((0, 6), (0, 1), (5, 6), (4, 5), (2, 2)):
+            assert prepare_all(made, rows[first:last]) == alone[first:last]
+        assert [selected_key(made, row) for row in rows] == [None if one is None else one.key for one in alone]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from batchrun.core.totals import Totals, amount_text, as_json, counted, grouped, sums_of, unreadable
 from batchrun.model import State
 
@@ -62,3 +64,23 @@ def test_programs_get_a_point_and_people_get_thousands() -> None:
     assert amount_text(Decimal("1827.8"), 2) == "1827.80"
     assert grouped(Decimal("1827.8"), 2) == "1,827.80"
     assert amount_text(Decimal("1E+3"), 0) == "1000"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [("1.50", "2")],
+        [("1.50", "2"), ("0", "-0.125"), ("10", "1E+2")],
+        [("1.50", "2"), (None, "3"), ("1", None)],
+        [("0.00", "0"), ("0", "0")],
+    ],
+)
+def test_amounts_of_many_rows_add_up_as_those_of_each(rows: list[tuple[str | None, ...]]) -> None:
+    amounts = [tuple(None if text is None else Decimal(text) for text in row) for row in rows]
+    together, each = Totals(["Net", "Tax"]), Totals(["Net", "Tax"])
+    for _ in range(2):
+        together.add_all(State.READY, amounts)
+        for row in amounts:
+            each.add(State.READY, row)
+    assert repr(together.controls()) == repr(each.controls())
