@@ -6,50 +6,45 @@ Values are what JSON can hold: text, bool, int, Decimal, None. A cell that does 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
+from batchrun.core.cell_dates import as_date, as_date_time
+from batchrun.core.cell_terms import Coercer, Fault, Reading, cut, is_midnight, unreadable
 from batchrun.model import Cell, DressedNumber, Number, Unreadable
 
-VALUE_LENGTH = 80
+__all__ = [
+    "COERCERS",
+    "Coercer",
+    "Fault",
+    "Reading",
+    "are_plain_texts",
+    "as_boolean",
+    "as_date",
+    "as_date_time",
+    "as_integer",
+    "as_it_is",
+    "as_number",
+    "as_text",
+    "cut",
+    "damage_in",
+    "is_blank",
+    "is_plain_number",
+    "is_plain_text",
+    "number_text",
+    "plain",
+    "shown",
+]
+
 MOST_DIGITS = 15
 
 
-class Fault(NamedTuple):
-    """Why a cell gives no value: a stable code, and what to do in words."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one column is read, beyond its type."""
-
-    decimal: str = "."
-    thousands: str | None = None
-    date_format: str | None = None
-    zone: tzinfo | None = None
-    blanks: frozenset[str] = field(default_factory=frozenset)
-
-    @property
-    def is_plain(self) -> bool:
-        """Tell whether numbers are written as JSON writes them."""
-        return self.thousands is None and self.decimal == "."
-
-
-Coercer = Callable[[Cell, Reading], Any]
-
 _DAMAGED = re.compile("[\x00\x80-\x9f\ufffd\ud800-\udfff]")
 _SCIENTIFIC = re.compile(r"[-+]?\d(?:[.,]\d+)?E[+-]\d+", re.ASCII)
+_PERHAPS_SCIENTIFIC = re.compile(r"E[-+]\d")
 _PLAIN_NUMBER = re.compile(r"-?\d+(?:\.\d+)?", re.ASCII)
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_ISO_DATE_TIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
-)
 _SPACES = " \u00a0\u202f"
 
 
@@ -67,7 +62,7 @@ def shown(cell: Cell) -> str:
     if isinstance(cell, Number):
         return number_text(cell)
     if isinstance(cell, datetime):
-        return cell.date().isoformat() if _is_midnight(cell) else cell.isoformat(sep=" ")
+        return cell.date().isoformat() if is_midnight(cell) else cell.isoformat(sep=" ")
     return cell.shown if isinstance(cell, Unreadable) else ""
 
 
@@ -83,11 +78,6 @@ def number_text(number: Number) -> str:
 def plain(value: Decimal) -> str:
     """Write a Decimal without an exponent, with the decimals that it has."""
     return format(value, "f")
-
-
-def cut(text: str) -> str:
-    """Cut a value to 80 characters for a message."""
-    return text if len(text) <= VALUE_LENGTH else text[: VALUE_LENGTH - 1] + "…"
 
 
 def damage_in(text: str) -> Fault | None:
@@ -113,12 +103,19 @@ def as_text(cell: Cell, _reading: Reading) -> Any:
         return Fault("not-text", "this is a TRUE/FALSE cell, but text is expected; add a `map:` for it")
     if isinstance(cell, datetime):
         return Fault("not-text", "this is a date cell, but text is expected; add `type: date` to send it as 2026-10-31")
-    return _unreadable(cell)
+    return unreadable(cell)
 
 
 def is_plain_text(text: str) -> bool:
     """Tell, of the most of texts and quickly, that nothing in them can be damaged or shortened."""
     return text.isascii() and "E" not in text and "\0" not in text
+
+
+def are_plain_texts(together: str) -> bool:
+    """Tell, of many texts run together, that each of them is sent as it stands; a no means: look at each."""
+    if not (together.isascii() and "\0" not in together) and _DAMAGED.search(together) is not None:
+        return False
+    return _PERHAPS_SCIENTIFIC.search(together) is None
 
 
 def _checked_text(text: str) -> Any:
@@ -165,11 +162,16 @@ def as_number(cell: Cell, reading: Reading) -> Any:
         return Fault("not-a-number", "this is a TRUE/FALSE cell, but a number is expected")
     if isinstance(cell, datetime):
         return Fault("not-a-number", "this is a date cell, but a number is expected; format the cell as a number")
-    return _unreadable(cell)
+    return unreadable(cell)
+
+
+def is_plain_number(text: str) -> bool:
+    """Tell whether a text is a number as JSON writes numbers; zeros before it do no harm."""
+    return _PLAIN_NUMBER.fullmatch(text) is not None
 
 
 def _number_in(text: str, reading: Reading) -> Any:
-    if reading.is_plain and _PLAIN_NUMBER.fullmatch(text):
+    if reading.is_plain and is_plain_number(text):
         return Decimal(text)
     if "E" in text and _SCIENTIFIC.fullmatch(text):
         return _checked_text(text)
@@ -220,84 +222,11 @@ def as_boolean(cell: Cell, _reading: Reading) -> Any:
     if word in ("true", "false"):
         return word == "true"
     if isinstance(cell, Unreadable):
-        return _unreadable(cell)
+        return unreadable(cell)
     return Fault(
         "not-a-boolean",
         "neither true nor false; say what it means, as in `map: {Y: true, N: false}`",
     )
-
-
-def as_date(cell: Cell, reading: Reading) -> Any:
-    """Give an ISO 8601 date from an Excel date, ISO text, or text in the declared format."""
-    if isinstance(cell, datetime):
-        if not _is_midnight(cell):
-            return Fault("not-a-date", f"a date is expected, and this has a time of day ({cell.time().isoformat()})")
-        return cell.date().isoformat()
-    if isinstance(cell, str):
-        return _date_in(cell, reading)
-    if isinstance(cell, Number):
-        return Fault("not-a-date", "this is a number, not a date; format the cell as a date in Excel")
-    return _unreadable(cell) if isinstance(cell, Unreadable) else Fault("not-a-date", "a date is expected")
-
-
-def _date_in(text: str, reading: Reading) -> Any:
-    if reading.date_format is not None:
-        parsed = _by_format(text, reading.date_format)
-        return parsed.date().isoformat() if parsed and _is_midnight(parsed) else _no_date(reading)
-    if _ISO_DATE.fullmatch(text):
-        try:
-            return date.fromisoformat(text).isoformat()
-        except ValueError:
-            return Fault("not-a-date", "no day of the calendar")
-    return _no_date(reading)
-
-
-def _no_date(reading: Reading) -> Fault:
-    if reading.date_format is not None:
-        return Fault("not-a-date", f"not a date in the form {reading.date_format}")
-    return Fault(
-        "not-a-date",
-        "not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
-    )
-
-
-def _by_format(text: str, date_format: str) -> datetime | None:
-    try:
-        return datetime.strptime(text, date_format) if text.isascii() else None
-    except ValueError:
-        return None
-
-
-def as_date_time(cell: Cell, reading: Reading) -> Any:
-    """Give an ISO 8601 date-time with its zone; without one in the cell, `timezone:` says which."""
-    if isinstance(cell, datetime):
-        return _zoned(cell, reading)
-    if not isinstance(cell, str):
-        return (
-            _unreadable(cell) if isinstance(cell, Unreadable) else Fault("not-a-date-time", "a date-time is expected")
-        )
-    if reading.date_format is not None:
-        parsed = _by_format(cell, reading.date_format)
-        return _zoned(parsed, reading) if parsed else _no_date(reading)
-    match = _ISO_DATE_TIME.fullmatch(cell)
-    try:
-        parsed = datetime.fromisoformat(cell.upper().replace("Z", "+00:00")) if match else None
-    except ValueError:
-        parsed = None
-    if parsed is None:
-        return Fault("not-a-date-time", "not a date-time such as 2026-10-31T14:30:00+01:00")
-    return _zoned(parsed, reading)
-
-
-def _zoned(moment: datetime, reading: Reading) -> Any:
-    if moment.tzinfo is not None:
-        return moment.isoformat()
-    if reading.zone is None:
-        return Fault("no-time-zone", "the date-time has no zone; declare it, as in `timezone: Europe/Berlin`")
-    early, late = (moment.replace(tzinfo=reading.zone, fold=fold) for fold in (0, 1))
-    if early.utcoffset() != late.utcoffset():
-        return Fault("ambiguous-time", f"the clocks change at {moment.isoformat(sep=' ')}, so this time is not certain")
-    return early.isoformat()
 
 
 def as_it_is(cell: Cell, reading: Reading) -> Any:
@@ -305,17 +234,7 @@ def as_it_is(cell: Cell, reading: Reading) -> Any:
     for kind, coercer in ((bool, as_boolean), (str, as_text), (Number, as_number), (datetime, as_date)):
         if isinstance(cell, kind):
             return coercer(cell, reading)
-    return _unreadable(cell)
-
-
-def _unreadable(cell: Cell) -> Fault:
-    if isinstance(cell, Unreadable):
-        return Fault(cell.code, cell.message)
-    return Fault("empty", "the cell is empty")
-
-
-def _is_midnight(moment: datetime) -> bool:
-    return (moment.hour, moment.minute, moment.second, moment.microsecond) == (0, 0, 0, 0)
+    return unreadable(cell)
 
 
 COERCERS: Mapping[str, Coercer] = {

@@ -187,7 +187,7 @@ def _mapper(mapper: RowMapper, info: GroupInfo, rows: Sequence[SourceRow]) -> Ro
             fields += [_item(one, place, len(mapper.info.header)) for place in range(len(rows))]
         else:
             fields.append(one)
-    return RowMapper(info, tuple(fields), flat=False)
+    return RowMapper(info, tuple(fields))
 
 
 def _item(one: Field, place: int, width: int) -> Field:
@@ -251,4 +251,4 @@ def _refuse_repeated_keys(preparer: Preparer, made: dict[Group, list[Prepared]])
 
 def _repeated(preparer: Preparer, one: Prepared, numbers: tuple[int, ...]) -> Prepared:
     problem = keys.repeated(preparer.info, one.row, preparer.key_columns, numbers)
-    return replace(one, payload=None, member_of=None, problems=(*one.problems, problem), note=None)
+    return one._replace(payload=None, member_of=None, problems=(*one.problems, problem), note=None)

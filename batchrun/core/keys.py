@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from array import array
-from collections.abc import Sequence
-from itertools import groupby, islice
-
-import orjson
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any
 
 from batchrun.core import cells
 from batchrun.core.cells import Fault, Reading
@@ -18,6 +17,28 @@ from batchrun.model import Cell, Number, Problem, SheetInfo, SourceRow, Unreadab
 def key_of(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...]:
     """Give a row's key as text, one part a column, trimmed."""
     return tuple([cells.shown(row.cells[column]).strip() for column in columns])
+
+
+def keys_of(rows: Sequence[SourceRow], columns: Sequence[int]) -> list[tuple[str, ...] | None]:
+    """Give the keys of many rows, and None for those whose key has a problem."""
+    parts = [_texts_of([row.cells[column] for row in rows]) for column in columns]
+    if all(part is not None for part in parts):
+        return list(zip(*(part for part in parts if part is not None), strict=True))
+    return [_key_if_good(row, columns) for row in rows]
+
+
+def _texts_of(column: Sequence[Any]) -> list[str] | None:
+    """Give the cells of a column, trimmed; None unless all are filled and are good texts beyond doubt."""
+    try:
+        together = "\n".join(column)
+    except TypeError:  # a cell that is no text
+        return None
+    texts = list(map(str.strip, column))
+    return texts if all(texts) and cells.are_plain_texts(together) else None
+
+
+def _key_if_good(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...] | None:
+    return None if any(_fault_of(row.cells[column]) is not None for column in columns) else key_of(row, columns)
 
 
 def key_problems(info: SheetInfo, row: SourceRow, columns: Sequence[int]) -> tuple[Problem, ...]:
@@ -57,24 +78,45 @@ def _problem(info: SheetInfo, row: SourceRow, columns: Sequence[int], code: str,
 
 
 class KeyIndex:
-    """Finds keys that come twice in one sheet, by 64-bit hashes: 16 bytes a row."""
+    """Notices keys that seem to come twice in one sheet, by hashes of 44 bits: 4 bytes a row, so a million take 4 MB.
+
+    Two keys can have one hash (among a million keys, in one sheet of thirty), so those of its suspects are compared
+    as they stand afterwards: see `same_keys`.
+    """
 
     def __init__(self) -> None:
-        self._hashes = array("Q")
-        self._rows = array("Q")
+        # A hash's first 12 bits are the part that it lies in; only one part at a time becomes Python objects.
+        self._parts = tuple(array("I") for _ in range(_PARTS))
 
-    def add(self, row: int, key: Sequence[str]) -> None:
-        """Note one row's key."""
-        digest = hashlib.blake2b(orjson.dumps(list(key)), digest_size=8).digest()
-        self._hashes.append(int.from_bytes(digest, "big"))
-        self._rows.append(row)
+    def add(self, keys: Iterable[tuple[str, ...]]) -> None:
+        """Note the keys of some rows."""
+        parts = self._parts
+        for hashed in map(hash, keys):
+            parts[hashed % _PARTS].append(hashed // _PARTS & _REST)
 
-    def repeats(self) -> dict[int, tuple[int, ...]]:
-        """Give each row whose key comes again, with all the rows that have it."""
-        found: dict[int, tuple[int, ...]] = {}
-        order = sorted(range(len(self._hashes)), key=self._hashes.__getitem__)
-        for _, same in groupby(order, key=self._hashes.__getitem__):
-            group = tuple(self._rows[index] for index in same)
-            if len(group) > 1:
-                found.update(dict.fromkeys(group, group))
-        return found
+    def suspects(self) -> frozenset[int]:
+        """Give the hashes that came more than once."""
+        return frozenset(rest * _PARTS + place for place, part in enumerate(self._parts) for rest in _repeated_in(part))
+
+
+_PARTS, _REST = 1 << 12, (1 << 32) - 1
+
+
+def hash_of(key: tuple[str, ...]) -> int:
+    """Give the hash of a key by which it is a suspect. It differs from process to process."""
+    return hash(key) & (_PARTS * (_REST + 1) - 1)
+
+
+def _repeated_in(hashes: array[int]) -> Iterable[int]:
+    if len(set(hashes)) == len(hashes):
+        return ()
+    return (hashed for hashed, count in Counter(hashes).items() if count > 1)
+
+
+def same_keys(suspects: frozenset[int], numbered: Iterable[tuple[int, tuple[str, ...]]]) -> dict[int, tuple[int, ...]]:
+    """Give each row whose key comes again, with all the rows that have it; `numbered` are row numbers and keys."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for number, key in numbered:
+        if hash_of(key) in suspects:
+            found.setdefault(key, []).append(number)
+    return {number: group for group in map(tuple, found.values()) if len(group) > 1 for number in group}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from batchrun.core import cells, schema_types, targets
+from batchrun.core import cells, columns, schema_types, targets
 from batchrun.core.cells import Coercer, Fault, Reading, is_plain_text
+from batchrun.core.columns import ColumnReader, Values
 from batchrun.core.expressions import Expression
 from batchrun.core.spec import Target
 from batchrun.core.targets import Path
@@ -22,20 +22,24 @@ class _Omit:
 
 OMIT: Final = _Omit()
 MOST_CELLS = 24
+_NOTHING: Final[frozenset[Path]] = frozenset()
 Getter = Callable[[Sequence[Cell]], Any]
 
 
 class Field(NamedTuple):
-    """One compiled target: where it goes, how its value is got, and which columns feed it."""
+    """One compiled target: where it goes, how its value is got, and which columns feed it.
+
+    `read` gives the same values as `get` for many rows at once, where a single column feeds the target.
+    """
 
     path: Path
     pointer: str
     get: Getter
     columns: tuple[int, ...]
+    read: ColumnReader | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A row's payload data, and what is wrong with its cells; `bad` holds the targets that have no value.
 
     `laid` is the data as the targets lay it out, before the places of lists that nothing filled have closed up.
@@ -52,7 +56,7 @@ class RowMapper(NamedTuple):
 
     info: SheetInfo
     fields: tuple[Field, ...]
-    flat: bool
+    shape: targets.Shape | None = None  # None where a target lies in a list
 
 
 def compile_mapping(
@@ -61,27 +65,61 @@ def compile_mapping(
     """Compile a job's targets for one sheet. The spec's checks have passed: columns, params and paths exist."""
     places = {name: index for index, name in enumerate(info.header)}
     fields = tuple(_compile_field(text, target, places, schema, params) for text, target in data.items())
-    return RowMapper(info, fields, all(len(field.path) == 1 for field in fields))
+    shape = targets.shape_of([field.path for field in fields])
+    return RowMapper(info, fields, shape)
 
 
 def map_row(mapping: RowMapper, row: SourceRow) -> Mapped:
     """Build one row's payload data; a cell without a value is a problem, and the rest goes on."""
+    return _assembled(mapping, row, [field.get(row.cells) for field in mapping.fields])
+
+
+def map_rows(mapping: RowMapper, rows: Sequence[SourceRow]) -> list[Mapped]:
+    """Give what `map_row` gives for each of some rows, column by column, which takes a third of the time."""
+    if not rows:
+        return []
+    every = [row.cells for row in rows]
+    by_column = list(zip(*every, strict=True))
+    read = [_column(field, every, by_column) for field in mapping.fields]
+    if mapping.shape is None:
+        return [_assembled(mapping, row, [one.values[at] for one in read]) for at, row in enumerate(rows)]
+    made = [Mapped(data, (), _NOTHING, data) for data in targets.lay_out(mapping.shape, [one.values for one in read])]
+    for at in _odd_rows(read):
+        made[at] = _assembled(mapping, rows[at], [one.values[at] for one in read])
+    return made
+
+
+def _column(field: Field, every: Sequence[Sequence[Cell]], by_column: Sequence[Sequence[Cell]]) -> Values:
+    values = None if field.read is None else field.read(by_column[field.columns[0]])
+    return values or Values([field.get(cells) for cells in every], whole=False)
+
+
+def _odd_rows(read: Sequence[Values]) -> set[int]:
+    """Give the places of rows of which a value is left out or faulty."""
+    odd: set[int] = set()
+    for one in read:
+        if not one.whole:
+            odd.update([at for at, value in enumerate(one.values) if value is OMIT or type(value) is Fault])
+    return odd
+
+
+def _assembled(mapping: RowMapper, row: SourceRow, values: Sequence[Any]) -> Mapped:
     data: dict[str, Any] = {}
     faulty: list[tuple[Field, Fault]] = []
-    values = row.cells
-    for field in mapping.fields:
-        value = field.get(values)
+    for field, value in zip(mapping.fields, values, strict=True):
         if value is OMIT:
             continue
         if type(value) is Fault:
             faulty.append((field, value))
-        elif mapping.flat:
-            data[field.path[0]] = value  # type: ignore[index]  # a flat target's only step is a name
+        elif len(field.path) == 1:
+            data[str(field.path[0])] = value
         else:
             targets.place(data, field.path, value)
     laid = data
-    if not mapping.flat:
+    if mapping.shape is None:
         data = targets.close_up(data)
+    if not faulty:
+        return Mapped(data, (), _NOTHING, laid)
     problems = tuple(_problem(mapping.info, row, field, fault) for field, fault in faulty)
     return Mapped(data, problems, frozenset(field.path for field, _ in faulty), laid)
 
@@ -160,7 +198,8 @@ def _compile_field(
         compute = _from_expression(expression, places, params, _from_cell(target, coerce, reading))
         return Field(path, pointer, compute, tuple(places[name] for name in used))
     column = places[str(target.column)]
-    return Field(path, pointer, _from_column(column, target, coerce, reading), (column,))
+    read = columns.column_reader(_converter(target, coerce), reading, _when_blank(target), OMIT)
+    return Field(path, pointer, _from_column(column, target, coerce, reading), (column,), read)
 
 
 def _when_blank(target: Target) -> Any:

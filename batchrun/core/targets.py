@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 Step = str | int
@@ -14,6 +14,10 @@ EACH: Final = -1
 """The step that `[]` writes: one item of a list for each row of a group."""
 
 _TOKEN = re.compile(r"((?:[^.\[\]\\]|\\.)+)|\[(\d{0,4})\]|(\.)")
+
+
+Shape = dict[str, "int | Shape"]
+"""How targets that lie in no list make one object: names, each with its target's place among them or an object."""
 
 
 class _Hole:
@@ -83,6 +87,26 @@ def _enter(here: Any, step: Step, fresh: Any, *, replace: bool = False) -> Any:
     elif replace or step not in here:
         here[step] = fresh
     return here[step]
+
+
+def shape_of(paths: Sequence[Path]) -> Shape | None:
+    """Give the object that targets make; None where one of them lies in a list, or there is none."""
+    shape: Shape = {}
+    for index, path in enumerate(paths):
+        here: Any = shape
+        if any(isinstance(step, int) for step in path):
+            return None
+        for step in path[:-1]:
+            here = here.setdefault(step, {})
+        here[path[-1]] = index
+    return shape or None
+
+
+def lay_out(shape: Shape, columns: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """Make the objects of many rows at once, from one column of values for each target."""
+    parts = [columns[part] if isinstance(part, int) else lay_out(part, columns) for part in shape.values()]
+    # Without a step of Python for each row: `dict(zip(names, row))`.
+    return list(map(dict, map(zip, repeat(tuple(shape)), zip(*parts, strict=True))))
 
 
 def close_up(value: Any) -> Any:

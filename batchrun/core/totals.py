@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 from functools import reduce
+from typing import cast
 
 from batchrun.core.cells import cut
 from batchrun.model import Amount, ControlTotal, SplitAmount, State, Summed
@@ -96,6 +97,17 @@ class Totals:
         for index, amount in enumerate(amounts):
             into = self._plain[index] or self._of_value(index, amount)
             into.add(state, amount.amount if isinstance(amount, SplitAmount) else amount)
+
+    def add_all(self, state: State, rows: Sequence[Sequence[Amount]]) -> None:
+        """Add the amounts of many rows of one state, as `add` adds those of each."""
+        for index, column in enumerate(zip(*rows, strict=True)):
+            plain = self._plain[index]
+            if plain is None or None in column:
+                for amount in column:
+                    into = plain or self._of_value(index, amount)
+                    into.add(state, amount_of(amount))
+            else:  # an exact sum has as many decimals as the amount that has most
+                plain.add(state, total_of(cast("tuple[Decimal, ...]", column)))
 
     def move(self, before: State, after: State, amounts: Iterable[Amount]) -> None:
         """Move one row's amounts from one state to another."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from batchrun.core import payloads
 from batchrun.core.naming import world_name
@@ -17,12 +19,12 @@ from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
-from batchrun.io import journal_rows, marked_copy
-from batchrun.io.journal import journal_if_any
-from batchrun.io.marked_copy import Report
+from batchrun.io import journal_place
 from batchrun.model import ControlTotal, Problem, State
 
-CHUNK = 500
+if TYPE_CHECKING:
+    from batchrun.io.journal import Journal
+    from batchrun.io.marked_copy import Report
 
 
 @dataclass
@@ -85,23 +87,45 @@ def check(
     `marked` is where a copy of the sheet with its bad cells marked is to be written, if there are any.
     """
     with loaded(path, choice) as job:
-        plan = None if marked is None else marked_copy.plan_report(marked, job.source)
-        with teller.counting("rows checked") as counting:
-            report = _checked(job, origins, journal_path, counting, show)
-        if plan is not None and report.problems:
-            key, sheet = job.preparer.key_columns, job.spec.source.sheet
-            report.marked = marked_copy.write_report(plan, job.source, report.problems, key, sheet)
-        return report
+
+        def checked() -> CheckReport:
+            with teller.counting("rows checked") as counting:
+                return _checked(job, origins, journal_path, counting, show)
+
+        return checked() if marked is None else _marked(job, marked, checked)
+
+
+def _marked(job: LoadedJob, place: Path, checked: Callable[[], CheckReport]) -> CheckReport:
+    """Check, and write the copy of the sheet; a place that cannot be written is refused before the check."""
+    from batchrun.io import marked_copy
+
+    plan = marked_copy.plan_report(place, job.source)
+    report = checked()
+    if report.problems:
+        key, sheet = job.preparer.key_columns, job.spec.source.sheet
+        report.marked = marked_copy.write_report(plan, job.source, report.problems, key, sheet)
+    return report
+
+
+def _journal_if_any(path: Path | None) -> Journal | None:
+    """Open the journal where there is one; else what it takes, a third of a small check's time, is not even loaded."""
+    place = journal_place.place_if_any(path)
+    if place is None:
+        return None
+    from batchrun.io.journal import open_journal
+
+    return open_journal(place)
 
 
 def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int) -> CheckReport:
     through = Pass(job)
     tally = _Tally(job, origins, journal_path)
     report = CheckReport(job=job.spec.job, environment=job.choice.environment, rate=job.spec.rate)
-    for one in preparing.prepared_rows(through, counting):
-        tally.add(one)
-        if one.payload is not None and len(report.bodies) < show:
-            report.bodies.append((one.row.number, payloads.request_body(one.payload, job.spec.procedure)))
+    for some in preparing.prepared_chunks(through, counting):
+        tally.add(some)
+        sent = ((one.row.number, one.payload) for one in some if one.payload is not None)
+        for number, payload in islice(sent, show - len(report.bodies)):
+            report.bodies.append((number, payloads.request_body(payload, job.spec.procedure)))
     preparing.refuse_no_rows(through)
     tally.finish(through)
     report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
@@ -114,39 +138,34 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
 
 
 class _Tally:
-    """Counts rows by the state that they would have; keys that are taken are looked up some at a time."""
+    """Counts rows by the state that they would have."""
 
     def __init__(self, job: LoadedJob, origins: Origins, journal_path: Path | None) -> None:
         self._job = job
         self._world = world_name(job.spec.procedure.id, job.choice.environment, origins.base)
         self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
-        self._journal = journal_if_any(journal_path)
-        self._waiting: list[Prepared] = []
+        self._journal = _journal_if_any(journal_path)
         self.totals = Totals(job.spec.results.summed)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
 
-    def add(self, one: Prepared) -> None:
-        self.problems += one.problems
-        self._waiting.append(one)
-        if len(self._waiting) >= CHUNK:
-            self._settle()
+    def add(self, some: list[Prepared]) -> None:
+        self.problems += chain.from_iterable(one.problems for one in some)
+        of_state: dict[State, list[Prepared]] = {}
+        for one, state in self._states(some):
+            of_state.setdefault(state, []).append(one)
+        for state, ones in of_state.items():
+            self.totals.add_all(state, [one.amounts for one in ones])
+        self.invalid += len(of_state.get(State.INVALID, ()))
+        self.duplicates += len(of_state.get(State.DUPLICATE, ()))
+        self.runs += sum(one.payload is not None for one in of_state.get(State.READY, ()))
 
     def finish(self, through: Pass) -> None:
-        self._settle()
         for one in preparing.repeated_rows(through):
             self._make_invalid(one, preparing.repeat_problem(through, one))
         self.problems.sort(key=lambda problem: problem.row)
         if self._journal is not None:
             self._journal.close()
-
-    def _settle(self) -> None:
-        for one, state in self._states(self._waiting):
-            self.invalid += state is State.INVALID
-            self.duplicates += state is State.DUPLICATE
-            self.totals.add(state, one.amounts)
-            self.runs += state is State.READY and one.payload is not None
-        self._waiting.clear()
 
     def _make_invalid(self, one: Prepared, problem: Problem) -> None:
         self.problems.append(problem)
@@ -171,5 +190,7 @@ class _Tally:
     def _taken(self, ids: list[bytes]) -> set[bytes]:
         if self._journal is None or not ids:
             return set()
+        from batchrun.io import journal_rows
+
         with self._journal.reading() as connection:
             return journal_rows.taken_keys(connection, ids, self._job.choice.environment)

@@ -19,7 +19,8 @@ from batchrun.flows.origins import Origins
 from batchrun.io import exchange, journal_batches
 from batchrun.io.api_key import ApiKey, find_key
 from batchrun.io.exchange import Route
-from batchrun.io.journal import default_path, open_journal
+from batchrun.io.journal import open_journal
+from batchrun.io.journal_place import default_path
 from batchrun.io.runner_api import RunnerApi
 from batchrun.model import Environment
 

@@ -16,8 +16,9 @@ from batchrun.flows.origins import Origins
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_comparisons, system
 from batchrun.io.comparison_summary import Month
-from batchrun.io.journal import Journal, default_path, journal_if_any
+from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch
+from batchrun.io.journal_place import default_path
 from batchrun.model import State
 
 

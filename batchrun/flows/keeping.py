@@ -6,8 +6,9 @@ from pathlib import Path
 
 from batchrun.errors import BadCommandLine, NotFound
 from batchrun.io import journal_backup
-from batchrun.io.journal import default_path, journal_if_any
+from batchrun.io.journal import journal_if_any
 from batchrun.io.journal_backup import Copied
+from batchrun.io.journal_place import default_path
 
 
 def place_of(journal_path: Path | None) -> Path:

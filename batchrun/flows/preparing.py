@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 
 from batchrun.core import drafting, groups, keys, spec_checks
 from batchrun.core.keys import KeyIndex
-from batchrun.core.prepare import Prepared, prepare
+from batchrun.core.prepare import Prepared, prepare, prepare_all, selected_key
 from batchrun.core.totals import Totals, amount_of, counted, name_of
 from batchrun.core.trailers import SheetTrailer, trailer_of
 from batchrun.errors import BadInput
@@ -19,6 +19,7 @@ from batchrun.flows.telling import Counting
 from batchrun.model import Problem, SourceRow, SplitAmount
 
 EVERY = 5_000
+CHUNK = 500  # rows that are prepared together
 
 
 @dataclass
@@ -44,10 +45,16 @@ class Pass:
 
 def prepared_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
     """Give each selected row, prepared; once they are exhausted, the keys that come twice are known."""
-    for one in _rows(through, counting):
+    return chain.from_iterable(prepared_chunks(through, counting))
+
+
+def prepared_chunks(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
+    """Give the same, some rows at a time."""
+    for some in _grouped_rows(through, counting) if through.job.preparer.group_columns else _rows(through, counting):
         if through.job.spec.limits.each:
-            _note_largest(through, one)
-        yield one
+            for one in some:
+                _note_largest(through, one)
+        yield some
 
 
 def _sheet_rows(through: Pass) -> Iterator[SourceRow]:
@@ -56,21 +63,29 @@ def _sheet_rows(through: Pass) -> Iterator[SourceRow]:
     return rows if through.trailer is None else through.trailer.data_rows(rows)
 
 
-def _rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
-    if through.job.preparer.group_columns:
-        yield from _grouped_rows(through, counting)
-        return
+def _rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
     rows = _sheet_rows(through)
-    for one in islice(_selected(through, rows), through.job.choice.limit):
-        through.rows += 1
-        if one.key and all(one.key):
-            through.keys.add(one.row.number, one.key)
-        if through.rows % EVERY == 0:
-            counting(through.rows)
-        yield one
+    for some in _selected(through, rows):
+        through.rows += len(some)
+        through.keys.add(one.key for one in some if _names_its_row(one.key))
+        counting(through.rows)
+        yield some
     if through.trailer is not None:
         deque(rows, maxlen=0)  # it speaks of the rows beyond --limit, too
-    through.repeats = through.keys.repeats()
+    suspects = through.keys.suspects()
+    if suspects:
+        through.repeats = keys.same_keys(suspects, _numbered_keys(through))
+
+
+def _names_its_row(key: tuple[str, ...]) -> bool:
+    return bool(key) and all(key)
+
+
+def _numbered_keys(through: Pass) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read the selected rows' keys once more, for those that seem to come twice."""
+    selected = ((row.number, selected_key(through.job.preparer, row)) for row in through.job.source.rows())
+    keyed = ((number, key) for number, key in selected if key is not None)
+    return ((number, key) for number, key in islice(keyed, through.rows) if _names_its_row(key))
 
 
 def _note_largest(through: Pass, one: Prepared) -> None:
@@ -87,7 +102,7 @@ def _note_largest(through: Pass, one: Prepared) -> None:
                     through.largest[name] = (number, one.row.number)
 
 
-def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
+def _grouped_rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
     """Give the rows of a job that makes one payload of several rows: all are read before the first is known."""
     read = 0
 
@@ -99,17 +114,20 @@ def _grouped_rows(through: Pass, counting: Counting) -> Iterator[Prepared]:
 
     found = groups.gather(through.job.preparer, _sheet_rows(through), through.job.choice.limit, seen)
     through.rows, through.left_out = len(found.rows), found.left_out
-    yield from found.rows
+    rows = iter(found.rows)
+    while some := list(islice(rows, CHUNK)):
+        yield some
 
 
-def _selected(through: Pass, rows: Iterator[SourceRow]) -> Iterator[Prepared]:
-    preparer = through.job.preparer
-    for row in rows:
-        one = prepare(preparer, row)
-        if one is None:
-            through.left_out += 1
-        else:
-            yield one
+def _selected(through: Pass, rows: Iterator[SourceRow]) -> Iterator[list[Prepared]]:
+    limit, taken = through.job.choice.limit, 0
+    # Never more than are still wanted: what lies beyond --limit is not read, so it cannot be told as broken either.
+    while some := list(islice(rows, CHUNK if limit is None else min(CHUNK, limit - taken))):
+        made = [one for one in prepare_all(through.job.preparer, some) if one is not None]
+        through.left_out += len(some) - len(made)
+        taken += len(made)
+        if made:
+            yield made
 
 
 def repeated_rows(through: Pass) -> Iterator[Prepared]:

@@ -15,8 +15,9 @@ from batchrun.errors import BadCommandLine, Declined, NotFound, Stopped
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_purges, system
-from batchrun.io.journal import Journal, default_path, journal_if_any
+from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch, text_time
+from batchrun.io.journal_place import default_path
 from batchrun.model import State
 
 SHOWN = 20

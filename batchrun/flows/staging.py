@@ -29,7 +29,7 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Draft
 from batchrun.model import Problem, State
 
-CHUNK = 1_000
+CHUNK = 2_000
 SHOWN = 20
 SIMULATED = "simulated"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import os
 import sqlite3
 import time
 import weakref
@@ -20,18 +19,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from batchrun.errors import JournalUnusable, Stopped
 from batchrun.io import journal_migrations, system
+from batchrun.io.journal_place import default_path, place_if_any
 from batchrun.io.journal_tables import VERSION, meta, metadata
 
 BUSY_SECONDS = 30
 NAP = 0.02
 RESERVE_BYTES = 4 << 20
 SQLITE = b"SQLite format 3\0"
-
-
-def default_path() -> Path:
-    """Give the journal's place: BATCHRUN_JOURNAL, or the user's state folder."""
-    named = os.environ.get("BATCHRUN_JOURNAL")
-    return Path(named).expanduser().resolve() if named else system.state_folder() / "journal.db"
 
 
 class Journal:
@@ -193,8 +187,8 @@ def _make_reserve(path: Path) -> None:
 
 def journal_if_any(path: Path | None = None) -> Journal | None:
     """Open the journal where there is one, for commands that record nothing."""
-    place = path.expanduser().resolve() if path is not None else default_path()
-    return open_journal(place) if place.exists() else None
+    place = place_if_any(path)
+    return None if place is None else open_journal(place)
 
 
 def _engine(path: Path, *, durable: bool = True) -> Engine:

@@ -13,11 +13,14 @@ from batchrun.core.cells import plain
 from batchrun.core.totals import read_amount
 from batchrun.model import Amount, Cell, Number, SplitAmount, Unreadable
 
+# Numbers, dates and what could not be read go through `_dumped`, not the way that orjson knows for such.
+_OURS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
 
 def dump(cells: Sequence[Cell]) -> bytes:
     """Write a row's cells."""
     try:
-        return orjson.dumps([cell if type(cell) is str else _dumped(cell) for cell in cells])
+        return orjson.dumps(cells, default=_dumped, option=_OURS)
     except TypeError:  # a lone surrogate, which a damaged file can hold and UTF-8 cannot
         return orjson.dumps([_visible(cell) if isinstance(cell, str) else _dumped(cell) for cell in cells])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -77,9 +78,12 @@ def staged_values(
 
 
 def insert_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> None:
-    """Insert staged rows."""
+    """Insert staged rows, each with the same columns."""
     if values:
-        connection.execute(insert(rows), values)
+        # As the driver takes them: to have each row's values looked at again took half of the time of an insert.
+        statement = insert(rows).compile(dialect=connection.dialect, column_keys=list(values[0]))
+        in_order = itemgetter(*(statement.positiontup or ()))
+        connection.exec_driver_sql(str(statement), [in_order(one) for one in values])
 
 
 def make_invalid(connection: Connection, batch_id: int, found: Iterable[tuple[int, Sequence[Problem]]]) -> None:

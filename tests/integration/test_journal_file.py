@@ -19,7 +19,8 @@ from sqlalchemy import select, update
 
 from batchrun.errors import BadInput, BatchrunError, JournalUnusable, NotFound, Stopped
 from batchrun.io import journal_batches, journal_files, journal_rows, system
-from batchrun.io.journal import Journal, default_path, journal_if_any, open_journal
+from batchrun.io.journal import Journal, journal_if_any, open_journal
+from batchrun.io.journal_place import default_path
 from batchrun.io.journal_tables import VERSION, batches, meta, rows
 from batchrun.model import State
 

@@ -14,7 +14,7 @@ from batchrun.core.answers import RETRY_AFTER_CAP, Context, Effect, Fault, Seen,
 from batchrun.core.cells import Fault as CellFault
 from batchrun.core.cells import Reading, as_integer, as_number, as_text, damage_in, number_text
 from batchrun.core.expressions import Expression
-from batchrun.core.keys import KeyIndex
+from batchrun.core.keys import KeyIndex, same_keys
 from batchrun.core.leading_json import leading_members, parse
 from batchrun.core.lifecycle import API_EVENTS, ENDED, STEPS, Event, may, step
 from batchrun.core.payloads import to_json
@@ -175,10 +175,11 @@ def test_totals_by_state_add_up_to_the_input(rows: list[tuple[State, Decimal | N
 @given(st.lists(st.tuples(st.text(max_size=2), st.text(max_size=2)), max_size=20))
 def test_a_key_is_repeated_exactly_where_the_same_key_comes_again(keys: list[tuple[str, str]]) -> None:
     index = KeyIndex()
-    for row, key in enumerate(keys):
-        index.add(row, key)
+    index.add(keys)
     groups = {row: tuple(other for other, same in enumerate(keys) if same == key) for row, key in enumerate(keys)}
-    assert index.repeats() == {row: group for row, group in groups.items() if len(group) > 1}
+    assert same_keys(index.suspects(), enumerate(keys)) == {
+        row: group for row, group in groups.items() if len(group) > 1
+    }
 
 
 @usual

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from small_jobs import sheet
 
-from batchrun.core.keys import KeyIndex, key_of, key_problems, repeated
+from batchrun.core.keys import KeyIndex, hash_of, key_of, key_problems, keys_of, repeated, same_keys
 from batchrun.model import Cell, Number, SourceRow, Unreadable
 
 
@@ -56,15 +56,35 @@ def test_a_key_that_comes_again_names_the_other_rows() -> None:
 
 
 def test_rows_of_one_key_form_a_group() -> None:
-    index = KeyIndex()
-    for row, key in [(2, "a"), (3, "b"), (4, "a"), (5, "c"), (6, "a")]:
-        index.add(row, (key,))
-    assert index.repeats() == dict.fromkeys((2, 4, 6), (2, 4, 6))
+    assert repeats([(2, ("a",)), (3, ("b",)), (4, ("a",)), (5, ("c",)), (6, ("a",))]) == dict.fromkeys(
+        (2, 4, 6), (2, 4, 6)
+    )
 
 
 def test_the_parts_of_a_key_are_not_run_together() -> None:
+    apart = [(2, ("ab", "c")), (3, ("a", "bc")), (4, ("abc",)), (5, ("a,b", "c")), (6, ("a", "b,c"))]
+    assert repeats(apart) == {}
+    assert repeats([]) == {}
+
+
+def test_two_keys_of_one_hash_are_no_repeat() -> None:
+    suspects = frozenset({hash_of(("a",)), hash_of(("b",))})
+    assert same_keys(suspects, [(2, ("a",)), (3, ("b",)), (4, ("c",)), (5, ("c",))]) == {}
+
+
+def repeats(numbered: list[tuple[int, tuple[str, ...]]]) -> dict[int, tuple[int, ...]]:
     index = KeyIndex()
-    for row, key in [(2, ("ab", "c")), (3, ("a", "bc")), (4, ("abc",)), (5, ("a,b", "c")), (6, ("a", "b,c"))]:
-        index.add(row, key)
-    assert index.repeats() == {}
-    assert KeyIndex().repeats() == {}
+    index.add(key for _, key in numbered)
+    return same_keys(index.suspects(), numbered)
+
+
+@pytest.mark.parametrize("cells", [("a", " b "), ("ä\n", "1E"), (Number(Decimal(7)), "x"), (True, None), ("", "a")])
+@pytest.mark.parametrize("more", ["k", "1E+5", "\ufffd", " ", Unreadable("error-cell", "why")])
+def test_the_keys_of_many_rows_are_those_of_each_where_they_have_no_problem(
+    cells: tuple[Cell, Cell], more: Cell
+) -> None:
+    rows = [SourceRow(2, cells), SourceRow(3, (more, "z"))]
+    good = [not key_problems(sheet("K", "A"), row, (0, 1)) for row in rows]
+    assert keys_of(rows, (0, 1)) == [
+        key_of(row, (0, 1)) if is_good else None for row, is_good in zip(rows, good, strict=True)
+    ]

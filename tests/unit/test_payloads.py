@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from batchrun.core.payloads import body_around, key_id, payload_id, request_body, to_json
+from batchrun.core.payloads import all_to_json, body_around, key_id, payload_id, request_body, to_json
 from batchrun.core.spec import Procedure
 
 
@@ -66,3 +66,17 @@ def test_keys_differ_by_world_by_part_and_by_period() -> None:
     assert len(set(ids)) == len(ids)
     assert {len(one) for one in ids} == {16}
     assert payload_id(b"{}") == payload_id(b"{}") != payload_id(b"[]")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [{"a": Decimal("1.10")}],
+        [{"a": "x,\n,y"}, {"b\n": ["\n", "],"]}, {}],
+        [{"a": 1}, {"a": 10**30}],
+        ["ü", None, [Decimal("1E+2")]],
+    ],
+)
+def test_values_written_together_are_written_as_each_alone(values: list[object]) -> None:
+    assert all_to_json(values) == [to_json(value) for value in values]

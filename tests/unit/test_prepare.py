@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from small_jobs import fields, job, prepared, told
 
-from batchrun.core.prepare import prepare
+from batchrun.core.prepare import prepare, prepare_all, selected_key
 from batchrun.core.selection import parse_rows
 from batchrun.model import Number, RowFault, SourceRow, SplitAmount, Unreadable
 
@@ -37,6 +37,13 @@ def test_an_amount_is_read_as_its_target_declares() -> None:
     made = job(data, "AB", SCHEMA, results={"totals": ["A", "B"]})
     assert prepared(made, "1.234,50", "7.5").amounts == (Decimal("1234.50"), Decimal("7.5"))
     assert prepared(made, "-", "1,5").amounts == (Decimal(0), None)
+
+
+def test_a_number_that_the_column_declares_to_mean_empty_is_no_amount() -> None:
+    data: dict[str, Any] = {"k": "K", "a": {"column": "A", "blank_values": ["999"]}}
+    made = job(data, "A", SCHEMA, results={"totals": ["A"]})
+    assert prepared(made, "999").amounts == (Decimal(0),)
+    assert prepared(made, "998").amounts == (Decimal(998),)
 
 
 def test_rows_that_are_not_chosen_are_not_prepared() -> None:
@@ -115,3 +122,24 @@ def test_an_amount_is_split_by_what_another_column_shows() -> None:
     broken = prepare(made, SourceRow(2, ("k", "1", "EUR"), (RowFault("too-few-cells", "x"),)))
     assert broken is not None
     assert broken.amounts == (None,)
+
+
+def test_rows_are_prepared_together_as_each_alone() -> None:
+    schema = fields(k={"type": "string"}, a={"type": "number", "maximum": 100})
+    rows = [
+        SourceRow(2, ("k2", "1.50")),
+        SourceRow(3, ("k3", "x")),
+        SourceRow(4, ("", "4")),
+        SourceRow(5, ("k5", "101")),
+        SourceRow(6, ("k6", ""), (RowFault("short", "x"),)),
+        SourceRow(7, ("k7", Number(Decimal(7)))),
+    ]
+    for made in (
+        job(DATA, "A", schema, results={"totals": ["A"]}),
+        job(DATA, "A", schema, rows=parse_rows("3-7")),
+        job({"l[1]": "K", "l[2]": "A"}, "A", {"type": "object"}),
+    ):
+        alone = [prepare(made, row) for row in rows]
+        for first, last in ((0, 6), (0, 1), (5, 6), (4, 5), (2, 2)):
+            assert prepare_all(made, rows[first:last]) == alone[first:last]
+        assert [selected_key(made, row) for row in rows] == [None if one is None else one.key for one in alone]

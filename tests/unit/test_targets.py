@@ -6,7 +6,18 @@ from typing import Any
 
 import pytest
 
-from batchrun.core.targets import EACH, Path, before_closing, clashes, close_up, parse, place, pointer
+from batchrun.core.targets import (
+    EACH,
+    Path,
+    before_closing,
+    clashes,
+    close_up,
+    lay_out,
+    parse,
+    place,
+    pointer,
+    shape_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +102,21 @@ def test_a_target_inside_another_clashes_and_so_does_a_list_with_an_object(
 def test_empty_brackets_take_an_item_of_each_row() -> None:
     assert parse("lines[].sku") == ("lines", EACH, "sku")
     assert pointer(parse("lines[].sku")) == "/lines/*/sku"
+
+
+def test_objects_without_lists_are_laid_out_for_many_rows_at_once() -> None:
+    paths = [parse(text) for text in ("payee.name", "amount", "payee.bank.iban", "due")]
+    rows = [("Ada", 1, "DE1", "x"), ("Bob", 2, "DE2", "y")]
+    shape = shape_of(paths)
+    assert shape is not None
+    placed: list[dict[str, Any]] = [{}, {}]
+    for data, values in zip(placed, rows, strict=True):
+        for path, value in zip(paths, values, strict=True):
+            place(data, path, value)
+    assert repr(lay_out(shape, list(zip(*rows, strict=True)))) == repr(placed)
+
+
+def test_a_list_has_no_shape_nor_has_nothing() -> None:
+    assert shape_of([parse("a"), parse("lines[0].sku")]) is None
+    assert shape_of([parse("lines[].sku")]) is None
+    assert shape_of([]) is None

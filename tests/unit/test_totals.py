@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from batchrun.core.totals import (
     Totals,
     amount_of,
@@ -139,3 +141,23 @@ def test_a_value_is_shown_trimmed_and_without_what_would_spoil_a_screen() -> Non
 
 def test_a_rows_amount_is_a_number_whether_its_total_is_split_or_not() -> None:
     assert [amount_of(one) for one in (Decimal(5), of("5", "EUR"), of(None, "EUR"), None)] == [5, 5, None, None]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [("1.50", "2")],
+        [("1.50", "2"), ("0", "-0.125"), ("10", "1E+2")],
+        [("1.50", "2"), (None, "3"), ("1", None)],
+        [("0.00", "0"), ("0", "0")],
+    ],
+)
+def test_amounts_of_many_rows_add_up_as_those_of_each(rows: list[tuple[str | None, ...]]) -> None:
+    amounts = [tuple(None if text is None else Decimal(text) for text in row) for row in rows]
+    together, each = Totals(["Net", "Tax"]), Totals(["Net", "Tax"])
+    for _ in range(2):
+        together.add_all(State.READY, amounts)
+        for row in amounts:
+            each.add(State.READY, row)
+    assert repr(together.controls()) == repr(each.controls())
