@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from batchrun.core import evidence
 from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.totals import as_json, counted
-from batchrun.errors import BadCommandLine, BadInput, CouldNotStart, Declined
+from batchrun.errors import BadInput, CouldNotStart, Declined
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.telling import Teller
 from batchrun.flows.verify import Verdict, document_of, lines, told, weigh
@@ -131,10 +131,8 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
     if yes:
         teller.say(question.replace("?", " (--yes)."))
         return
-    answer = teller.ask(question)
-    if answer is None:
-        raise BadCommandLine(f"{question} This is asked first, and here nobody can answer; add --yes if you are sure")
-    if not answer:
+    # Where nobody can answer, the command is the answer: it sends nothing, and takes nothing away.
+    if teller.ask(question) is False:
         raise Declined("nothing was adopted")
 
 
