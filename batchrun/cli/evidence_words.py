@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from batchrun.cli import words
+from batchrun.core.approval import told
 from batchrun.io import system
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def _facts(one: Verdict) -> Iterator[tuple[str, str]]:
 def _plan(plan: Any) -> str:
     if not isinstance(plan, dict) or not plan.get("sha256"):
         return ""
-    approved = f", approved by {plan['approved_by']}" if plan.get("approved_by") else ""
+    signed = bool(plan.get("signed"))
+    approved = f", approved by {told(plan['approved_by'], signed=signed)}" if plan.get("approved_by") else ""
     approval = f", approval {plan['approval_sha256']}" if plan.get("approval_sha256") else ", without an approval"
     return f"{plan.get('name')}, SHA-256 {plan['sha256']}{approved}{approval}"
 

@@ -128,7 +128,8 @@ class _Packer:
             self._writer.add(evidence.BATCH, [_pretty(self._document(counts, totals))])
             for extract in journal_extract.EXTRACTS:
                 self._writer.add(extract.member, journal_extract.lines(connection, batch, extract))
-        self._add_workbook()
+        if self._purge is None:
+            self._add_workbook()
         manifest = Manifest(
             batch=batch.name,
             made_at=made_at,
@@ -166,7 +167,8 @@ class _Packer:
                 else:
                     missing.append(Missing(f"{kept.what} ({kept.member})", self._why_not(kept)))
         if self._purge is not None:
-            missing.append(Missing("cells and payloads of the rows", PURGED.format(**self._purge)))
+            why = PURGED.format(**self._purge)
+            missing += [Missing("cells and payloads of the rows", why), Missing("the results workbook", why)]
         return found, missing
 
     def _handed_in(self) -> Iterator[KeptFile]:

@@ -344,7 +344,15 @@ def test_plan_and_approval_are_in_the_pack_and_held_against_the_batch(tmp_path: 
             plan, approval = (journal_files.keep_bytes(connection, content) for content in (b"{}", b"[]"))
         settings = {
             **SETTINGS,
-            "plan": {"name": "p.json", "sha256": plan, "approval_name": "a.json", "approval_sha256": approval},
+            "plan": {
+                "name": "p.json",
+                "sha256": plan,
+                "approval_name": "a.json",
+                "approval_sha256": approval,
+                "approved_by": "ana",
+                "signed": False,
+                "made_by": "eve",
+            },
         }
         made = pack_of(journal, small_batch(journal, settings=settings), tmp_path / "pack.zip")
     members = contents(made.path)
@@ -376,7 +384,8 @@ def test_a_purged_batch_has_its_evidence_without_what_was_removed(tmp_path: Path
             connection.execute(insert(journal_tables.purges).values(note))
         made = pack_of(journal, batch, tmp_path / "pack.zip")
     assert all("purged) on 2026-10-01" in one.why and "by anna" in one.why for one in made.missing)
-    assert [one.what for one in made.missing] == ["the input (input/in.csv)", "cells and payloads of the rows"]
+    rows = ["cells and payloads of the rows", "the results workbook"]
+    assert [one.what for one in made.missing] == ["the input (input/in.csv)", *rows]
     verdict = verify(made.path)
     assert verdict.intact, told(verdict)
 
@@ -411,7 +420,7 @@ def test_a_snapshot_does_not_see_what_is_written_beside_it_and_writes_nothing(tm
 
 def test_a_new_file_is_private_and_not_there_until_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a" / "new.zip"
-    with new_file(path) as file:
+    with new_file(path, private=True) as file:
         file.write(b"whole")
         assert not path.exists()
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"whole", 0o600)
