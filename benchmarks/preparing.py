@@ -7,8 +7,9 @@ has no addresses, no exact explanations, no keys, no totals and no look at what 
 processes of their own and take turns, so that a busy machine is busy for both; the quickest of the rounds counts, by
 the clock. `CPU` is user and system seconds of that round, and says more than the clock where others use the machine.
 
-`peak` is memory as the operating system accounts it: on Linux the proportional set size (Pss) of the process and of
-all its children together, sampled every 20 ms; elsewhere the largest resident set of the process.
+`peak` is memory as the operating system accounts it: the resident set of the process and of all its children together,
+sampled every 20 ms where there is a /proc, and never less than the largest resident set that the system itself noted
+of the process. (The proportional set size, Pss, is less and moves with whatever other Pythons run beside it.)
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def measured(what: str, command: list[str], rows: int) -> Measured:
     if status or found["rows"] != rows or found["valid"] != rows:
         sys.exit(f"{what}: {found} at status {status}, and {rows:,} valid rows were expected")
     largest = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    return Measured(what, rows, seconds, usage.ru_utime + usage.ru_stime, peak.end() or largest)
+    return Measured(what, rows, seconds, usage.ru_utime + usage.ru_stime, max(peak.end(), largest))
 
 
 class _Peak:
@@ -177,7 +178,7 @@ class _Peak:
 
     def _sample(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
-            self._most = max(self._most, sum(map(_pss_mb, _tree(self._pid))))
+            self._most = max(self._most, sum(map(_resident_mb, _tree(self._pid))))
 
 
 def _tree(pid: int) -> Iterator[int]:
@@ -190,12 +191,12 @@ def _tree(pid: int) -> Iterator[int]:
         yield from _tree(int(child))
 
 
-def _pss_mb(pid: int) -> float:
+def _resident_mb(pid: int) -> float:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
 def compare(rows: int, rounds: int) -> list[Measured]:
