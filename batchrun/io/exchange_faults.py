@@ -10,7 +10,6 @@ from batchrun.core.answers import Fault
 
 NEVER_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 BROKEN_BY = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError, ExceptionGroup)
-PROOFS = frozenset({Fault.NOT_CONNECTED, Fault.TLS_FAILED, Fault.BAD_URL, Fault.PROXY_REFUSED})
 
 
 def classify(error: Exception) -> Fault:

@@ -18,6 +18,7 @@ from fakes import FakeWatch
 from fault_server import Behaviour, FaultServer, Peer, accepted, certificate, message
 from journals import add_batch, held, opened, replayed
 from test_runner_api_table import KEY
+from ways import way
 
 from batchrun.core.conduct import Policy, Stop
 from batchrun.core.lifecycle import ENDED
@@ -33,6 +34,8 @@ from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.io.runner_api import RunnerApi
 from batchrun.model import State
+
+__all__ = ["way"]
 
 PATH = "/v1/procedures/proc_pay/sandbox"
 

@@ -22,12 +22,15 @@ from fault_server import (
     stalls,
     tunnels,
 )
+from ways import way
 
 from batchrun.core.answers import Fault, Seen
 from batchrun.core.review_answers import DecisionOutcome, judge_decision
 from batchrun.io.api_key import ApiKey
 from batchrun.io.exchange import Route
 from batchrun.io.review_api import ReviewApi
+
+__all__ = ["way"]
 
 KEY = ApiKey("reviewer_key_1234567890", "a test")
 BODY = json.dumps(

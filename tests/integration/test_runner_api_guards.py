@@ -28,13 +28,18 @@ from fault_server import (
     stray,
 )
 from test_runner_api_table import BODY, KEY, NOW, PATH, one_start, route_to
+from ways import way
 
 from batchrun.core.answers import Context, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
-from batchrun.io import exchange, exchange_faults
+from batchrun.io import exchange, exchange_faults, exchange_proxied
 from batchrun.io.api_key import ApiKey
 from batchrun.io.exchange import Route
+from batchrun.io.exchange_direct import Direct
+from batchrun.io.exchange_proxied import Proxied
 from batchrun.io.runner_api import RunnerApi
+
+__all__ = ["way"]
 
 PLAIN_AND_TLS = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
@@ -352,7 +357,7 @@ def test_a_server_that_says_goodbye_with_its_answer_is_connected_to_anew() -> No
 
 
 def test_a_connection_whose_buffers_cannot_be_looked_into_is_not_used_again() -> None:
-    assert not exchange._nothing_follows(httpx.Response(202))
+    assert not exchange_proxied.nothing_follows(httpx.Response(202))
 
 
 def test_broken_records_of_tls_make_the_door_give_an_answer() -> None:
@@ -372,7 +377,7 @@ def test_broken_records_of_tls_make_the_door_give_an_answer() -> None:
 
 # --- the transport itself is pinned: an upgrade has to pass all of the above before it carries money ---
 
-PROVED = {"httpx": "0.28", "httpcore": "1.0"}
+PROVED = {"httpx": "0.28", "httpcore": "1.0", "h11": "0.16"}
 MAPPED = {
     "CloseError", "ConnectError", "ConnectTimeout", "DecodingError", "HTTPStatusError", "LocalProtocolError",
     "NetworkError", "PoolTimeout", "ProtocolError", "ProxyError", "ReadError", "ReadTimeout", "RemoteProtocolError",
@@ -396,7 +401,7 @@ def descendants(kind: type[Exception]) -> set[type[Exception]]:
 def test_the_library_is_of_the_version_on_which_the_guards_were_run(name: str) -> None:
     assert version(name).rsplit(".", 1)[0] == PROVED[name]
     project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-    bounds = {"httpx": "httpx>=0.28.1,<0.29", "httpcore": "httpcore>=1.0.9,<1.1"}
+    bounds = {"httpx": "httpx>=0.28.1,<0.29", "httpcore": "httpcore>=1.0.9,<1.1", "h11": "h11>=0.16,<0.17"}
     assert f'"{bounds[name]}"' in project
 
 
@@ -411,10 +416,14 @@ def test_only_the_proved_exceptions_can_say_that_nothing_was_sent() -> None:
         assert exchange_faults.classify(kind("x")) is expected, kind
 
 
-def test_the_transport_that_ships_is_the_one_that_was_proved() -> None:
+def test_the_transport_that_ships_is_the_one_that_was_proved(way: str) -> None:
     async def work(door: RunnerApi, server: FaultServer) -> None:
         await one_start(door)
-        transport = door._transport
+        if way == "shipped":
+            assert type(door._transport) is Direct
+            return
+        assert type(door._transport) is Proxied
+        transport = door._transport.transport
         assert type(transport) is httpx.AsyncHTTPTransport
         assert type(transport._pool) is httpcore.AsyncConnectionPool
         assert (transport._pool._max_connections, transport._pool._keepalive_expiry) == (1, 0.4)
@@ -422,3 +431,14 @@ def test_the_transport_that_ships_is_the_one_that_was_proved() -> None:
         assert transport._pool._http2 is False
 
     with_door(work)
+
+
+CHOSEN = exchange.carrier_for  # before a test chooses
+
+
+@pytest.mark.parametrize("proxy", [None, "", "http://127.0.0.1:9"])
+def test_what_goes_through_a_proxy_goes_by_httpx_and_all_else_by_our_own_connection(proxy: str | None) -> None:
+    async def chosen() -> object:
+        return CHOSEN(replace(route_to("https://127.0.0.1"), proxy=proxy))
+
+    assert type(asyncio.run(chosen())) is (Proxied if proxy else Direct)

@@ -30,12 +30,15 @@ from fault_server import (
     stalls,
     trickles,
 )
+from ways import way
 
 from batchrun.core.answers import Context, Effect, Fault, Seen, Verdict, judge
 from batchrun.core.lifecycle import Event
 from batchrun.io.api_key import ApiKey
 from batchrun.io.exchange import Route
 from batchrun.io.runner_api import RunnerApi
+
+__all__ = ["way"]
 
 KEY = ApiKey("rsk_sandbox_1234567890", "a test")
 PATH = "/v1/procedures/proc_pay/sandbox"
