@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, cast, get_args
 
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Update,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from batchrun.core import lifecycle, payloads
 from batchrun.core.lifecycle import ENDED, OPEN, Event
 from batchrun.io.journal_batches import Batch, text_time
+from batchrun.io.journal_prepared import Prepared, given
 from batchrun.io.journal_rows import takes_key
 from batchrun.io.journal_tables import batches, events, rows, run_ids
-from batchrun.model import State
+from batchrun.model import Environment, State
 
 SENT_EVENTS = frozenset({*lifecycle.API_EVENTS, Event.DOUBT, Event.REFUSED})
 
@@ -94,42 +107,26 @@ def _checked(connection: Connection, batch: Batch, step: Step, attempts: int, ta
 
 
 def _claim(connection: Connection, batch: Batch, step: Step, attempts: int) -> bool:
-    """Note that a run id is this row's; False where it is another's."""
-    mine = (batch.id, step.position)
-    where = (run_ids.c.origin == batch.world) & (run_ids.c.run_id == step.run_id)
-    holder = connection.execute(select(run_ids.c.batch_id, run_ids.c.position).where(where)).first()
-    if holder is not None:
-        return tuple(holder) == mine
-    try:
-        connection.execute(
-            insert(run_ids).values(
-                origin=batch.world, run_id=step.run_id, batch_id=mine[0], position=mine[1], attempt=attempts
-            )
-        )
-    except IntegrityError:
-        return False
+    """Note that a run id is this row's; False where it is another's. The write lock keeps others from claiming it."""
+    holder = _HOLDER.all(connection, origin=batch.world, run_id=step.run_id)
+    if holder:
+        return holder[0] == (batch.id, step.position)
+    mine = {"batch_id": batch.id, "position": step.position, "attempt": attempts}
+    _CLAIM.each(connection, [{"origin": batch.world, "run_id": step.run_id, **mine}])
     return True
 
 
 def _current(connection: Connection, batch_id: int, positions: Sequence[int]) -> dict[int, tuple[State, int]]:
-    wanted = select(rows.c.position, rows.c.state, rows.c.attempts).where(
-        rows.c.batch_id == batch_id, rows.c.position.in_(positions)
-    )
-    return {position: (State(state), attempts) for position, state, attempts in connection.execute(wanted)}
+    found = _CURRENT.all(connection, batch=batch_id, positions=_listed(positions))
+    return {position: (_STATES[state], attempts) for position, state, attempts in found}
 
 
 def _taken(connection: Connection, batch: Batch, positions: Sequence[int]) -> set[int]:
     """Give the rows whose key another batch has taken meanwhile; this is where two batches at once meet."""
     if not positions or batch.settings.get("allow_duplicates"):
         return set()
-    other = rows.alias("other")
-    wanted = (
-        select(rows.c.position)
-        .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
-        .where(rows.c.batch_id == batch.id, rows.c.position.in_(positions))
-        .where(takes_key(other, batch.environment))
-    )
-    return {position for (position,) in connection.execute(wanted)}
+    found = _TAKEN[batch.environment].all(connection, batch=batch.id, positions=_listed(positions))
+    return {position for (position,) in found}
 
 
 def _event(batch: Batch, step: Step, before: State, after: State, attempt: int) -> dict[str, Any]:
@@ -165,26 +162,69 @@ def _change(batch: Batch, step: Step, after: State, attempts: int) -> dict[str, 
 
 
 def _write(connection: Connection, changes: list[dict[str, Any]], trail: list[dict[str, Any]]) -> None:
-    from sqlalchemy import case, func
+    if changes:
+        _CHANGE.each(connection, changes)
+    if trail:
+        _TRAIL.each(connection, trail)
 
-    if not changes:
-        return
-    statement = (
+
+def _listed(positions: Sequence[int]) -> str:
+    return f"[{','.join(map(str, positions))}]"
+
+
+def _among(column: Any) -> ColumnElement[bool]:
+    """Give the condition that a column is among the `positions`, of which there may be any number."""
+    listed = func.json_each(given("positions")).table_valued("value")
+    return cast(ColumnElement[bool], column.in_(select(listed.c.value)))
+
+
+def _states_of() -> Select[Any]:
+    wanted = select(rows.c.position, rows.c.state, rows.c.attempts)
+    return wanted.where(rows.c.batch_id == given("batch"), _among(rows.c.position))
+
+
+def _taken_by_others(environment: Environment) -> Select[Any]:
+    other = rows.alias("other")
+    return (
+        select(rows.c.position)
+        .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
+        .where(rows.c.batch_id == given("batch"), _among(rows.c.position))
+        .where(takes_key(other, environment))
+    )
+
+
+def _changed() -> Update:
+    return (
         update(rows)
-        .where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
+        .where(rows.c.batch_id == given("b"), rows.c.position == given("p"))
         .values(
-            state=bindparam("new_state"),
-            attempts=bindparam("new_attempts"),
-            run_id=case((bindparam("keep"), func.coalesce(bindparam("new_run_id"), rows.c.run_id)), else_=None),
-            output=bindparam("new_output"),
-            error=bindparam("new_error"),
-            sent_at=func.coalesce(bindparam("new_sent_at"), rows.c.sent_at),
-            finished_at=bindparam("new_finished_at"),
+            state=given("new_state"),
+            attempts=given("new_attempts"),
+            run_id=case((given("keep"), func.coalesce(given("new_run_id"), rows.c.run_id)), else_=None),
+            output=given("new_output"),
+            error=given("new_error"),
+            sent_at=func.coalesce(given("new_sent_at"), rows.c.sent_at),
+            finished_at=given("new_finished_at"),
         )
     )
-    connection.execute(statement, changes)
-    if trail:
-        connection.execute(insert(events), trail)
+
+
+def _inserted(table: Table) -> Insert:
+    return insert(table).values({column.name: given(column.name) for column in table.c if column.name != "id"})
+
+
+def _holder() -> Select[Any]:
+    its_own = (run_ids.c.origin == given("origin")) & (run_ids.c.run_id == given("run_id"))
+    return select(run_ids.c.batch_id, run_ids.c.position).where(its_own)
+
+
+_STATES = {state.value: state for state in State}
+_CURRENT = Prepared(_states_of)
+_TAKEN = {environment: Prepared(partial(_taken_by_others, environment)) for environment in get_args(Environment)}
+_HOLDER = Prepared(_holder)
+_CLAIM = Prepared(partial(_inserted, run_ids))
+_CHANGE = Prepared(_changed)
+_TRAIL = Prepared(partial(_inserted, events))
 
 
 def ready_rows(connection: Connection, batch: Batch, after: int, limit: int) -> list[tuple[int, int, bytes]]:
