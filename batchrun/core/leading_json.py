@@ -44,6 +44,9 @@ def leading_members(body: bytes) -> dict[str, Any]:
     A string is whole at its closing quote, an object or list at its closing bracket. A number or a word is whole
     only when something follows it: `12` may have been going to be `123`.
     """
+    whole = parse(body)  # nearly all bodies are whole, and then this is many times quicker
+    if isinstance(whole, dict):
+        return whole
     text = body.decode("utf-8-sig", errors="replace")
     members: dict[str, Any] = {}
     place = _skip(text, 0)

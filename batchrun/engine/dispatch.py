@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from batchrun.core.answers import Context, Fault, Seen, Verdict, judge
+from batchrun.core.answers import Context, Effect, Fault, Seen, Verdict, judge
 from batchrun.core.conduct import DOUBTS_IN_A_ROW, Conduct, Policy, Stop
 from batchrun.core.lifecycle import OPEN, Event
 from batchrun.engine.feed import Feed
@@ -80,11 +80,19 @@ class Dispatcher:
             self.stop(Stop(error.code, error.message))
 
     async def _send_all(self, runner: Runner) -> None:
+        row: Outgoing | None = None
+        while (row := row or await self._begun()) is not None:
+            row = await self._send(row, runner)
+
+    async def _begun(self) -> Outgoing | None:
+        """Give the next row, with its turn in hand and its intent on the disk; None where nothing is left to send."""
         while (row := await self._feed.next()) is not None:
             if not await self._turn():
                 self._feed.done()
-                return
-            await self._send(row, runner)
+                return None
+            if await self._intended(row):
+                return row
+        return None
 
     async def _turn(self) -> bool:
         """Wait for a turn that comes while the road is free; a row may have waited for it since before a probe."""
@@ -95,17 +103,48 @@ class Dispatcher:
             if self._road.is_set():
                 return True
 
-    async def _send(self, row: Outgoing, runner: Runner) -> None:
-        intent = await self._journal.intend(row.position, self._clock.now())
+    async def _intended(self, row: Outgoing) -> bool:
+        """Commit a row's intent; False where another has moved the row, or taken its key."""
+        return self._is_begun(row, await self._journal.intend(row.position, self._clock.now()))
+
+    def _is_begun(self, row: Outgoing, intent: Recorded) -> bool:
         self._watch.stepped(row.position, State.READY, intent.state)
-        if intent.state is not State.SENDING or not intent.moved:
-            self._feed.done()
-            return
+        if intent.state is State.SENDING and intent.moved:
+            return True
+        self._feed.done()
+        return False
+
+    async def _send(self, row: Outgoing, runner: Runner) -> Outgoing | None:
+        """Send a row that was begun; give the next one where its intent is in the commit of this one's answer."""
         seen = await self._call(row, runner)
         verdict = judge(seen, self._context())
-        recorded = await self._journal.record(row.position, verdict, seen.status, self._clock.now())
+        ahead = self._row_ahead(verdict)
+        recorded, intent = await self._recorded(row, verdict, seen, ahead)
         self._watch.stepped(row.position, State.SENDING, recorded.state)
         self._react(row, verdict, recorded, seen)
+        return ahead if ahead is not None and intent is not None and self._is_begun(ahead, intent) else None
+
+    async def _recorded(
+        self, row: Outgoing, verdict: Verdict, seen: Seen, ahead: Outgoing | None
+    ) -> tuple[Recorded, Recorded | None]:
+        """Commit an answer, and in the same commit the intent of the row ahead."""
+        now = self._clock.now()
+        if ahead is not None:
+            try:
+                return await self._journal.record_and_intend(row.position, verdict, seen.status, now, ahead.position)
+            except BatchrunError as error:  # neither was kept; the answer may find room where both did not
+                self._feed.done()
+                self.stop(Stop(error.code, error.message))
+        return await self._journal.record(row.position, verdict, seen.status, now), None
+
+    def _row_ahead(self, verdict: Verdict) -> Outgoing | None:
+        """Give the next row where its turn has come already, and where an answer so judged stops and slows nothing."""
+        if verdict.effect is not Effect.GOES_ON or self.stopped is not None or not self._road.is_set():
+            return None
+        row = self._feed.at_hand() if self._gate.has_turn() else None
+        if row is not None:
+            self._gate.take_turn()
+        return row
 
     async def _call(self, row: Outgoing, runner: Runner) -> Seen:
         if self.stopped is not None:  # the stop came while the intent was being committed: no byte has left

@@ -42,6 +42,14 @@ class Feed:
             await self._wait(changed)
         return None
 
+    def at_hand(self) -> Outgoing | None:
+        """Give the next row where nobody has to wait for it, else None; `done` or `give_back` must follow."""
+        if self._closed or self._reading.locked():
+            return None
+        row = self._due() or self._fresh_at_hand()
+        self._under_way += row is not None
+        return row
+
     def done(self) -> None:
         """Say that a row that was handed out will not come back."""
         self._under_way -= 1
@@ -69,10 +77,13 @@ class Feed:
                 self._page = list(reversed(found))
                 self._exhausted = not found
                 self._after = found[-1].position if found else self._after
-            if not self._page or self._left == 0:
-                return None
-            self._left = None if self._left is None else self._left - 1
-            return self._page.pop()
+            return self._fresh_at_hand()
+
+    def _fresh_at_hand(self) -> Outgoing | None:
+        if not self._page or self._left == 0:
+            return None
+        self._left = None if self._left is None else self._left - 1
+        return self._page.pop()
 
     async def _wait(self, changed: asyncio.Event) -> None:
         pause = max(0.0, self._back[0][0] - self._clock.monotonic()) if self._back else None

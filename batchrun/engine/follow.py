@@ -49,6 +49,7 @@ class Follower:
         self._expecting = False
         self._ended = False
         self._changed = asyncio.Event()
+        self._taking = asyncio.Lock()
         self.broken: Stop | None = None
         self._first_reading = FIRST_READING
         self._spacing = Spacing()
@@ -101,7 +102,8 @@ class Follower:
 
     def _push(self, due: _Due) -> None:
         heapq.heappush(self._due, due)
-        self._wake()
+        if self._due[0] is due:  # else whoever waits for the first of them waits no less
+            self._wake()
 
     async def _work(self, runner: Runner) -> None:
         try:
@@ -118,9 +120,14 @@ class Follower:
                 await self._read(due, runner)
             finally:
                 self._under_way -= 1
-                self._wake()
+                if not self._under_way:
+                    self._wake()
 
     async def _next(self) -> _Due | None:
+        async with self._taking:  # one waits for what is due, and not all of them
+            return await self._first_due()
+
+    async def _first_due(self) -> _Due | None:
         while not self._ended:
             now = self._clock.monotonic()
             while self._due and self._due[0].position not in self._followed:

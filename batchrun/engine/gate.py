@@ -36,6 +36,15 @@ class Gate:
         async with self._turns:
             return await self._turn()
 
+    def has_turn(self) -> bool:
+        """Tell whether a turn could be taken at once, with nobody waiting for it."""
+        now = self._clock.monotonic()
+        return not (self.closed or self._turns.locked() or max(self.pace.wait(now), self._no_turn_before - now) > 0)
+
+    def take_turn(self) -> None:
+        """Take the turn that `has_turn` told of, a moment ago."""
+        self.pace.take(self._clock.monotonic())
+
     async def _turn(self) -> bool:
         while not self.closed:
             now = self._clock.monotonic()

@@ -63,6 +63,11 @@ class SenderJournal(Protocol):
     async def record(self, position: int, verdict: Verdict, status: int | None, at: datetime) -> Recorded:
         """Commit what an answer means."""
 
+    async def record_and_intend(
+        self, position: int, verdict: Verdict, status: int | None, at: datetime, ahead: int
+    ) -> tuple[Recorded, Recorded]:
+        """Commit what an answer means and, in that same commit, that the request of the row `ahead` is to leave."""
+
 
 class FollowerJournal(Protocol):
     """The journal as the follower sees it."""

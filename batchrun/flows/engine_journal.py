@@ -56,6 +56,13 @@ class EngineJournal:
         """Commit what an answer means."""
         return _recorded(await self._writer.record(position, verdict, status, at))
 
+    async def record_and_intend(
+        self, position: int, verdict: Verdict, status: int | None, at: datetime, ahead: int
+    ) -> tuple[Recorded, Recorded]:
+        """Commit what an answer means, and another row's intent with it."""
+        recorded, intent = await self._writer.record_and_intend(position, verdict, status, at, ahead)
+        return _recorded(recorded), _recorded(intent)
+
     async def open_runs(self) -> list[OpenRun]:
         """Give the runs that have not ended, the oldest first; of some rows only, where it was made for them."""
         runs = [OpenRun(*run) for run in await self._writer.open_runs(self._followed)]

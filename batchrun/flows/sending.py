@@ -40,6 +40,7 @@ __all__ = ["Doors", "Following", "doors_for", "go_on"]
 
 FEWEST_READINGS = 5.0
 MOST_READINGS = 200.0
+READERS = 8
 HOUR = 3600.0
 
 
@@ -154,8 +155,9 @@ class _Sending:
 
     async def _loops(self, journal: EngineJournal, watch: Watch, per_second: float, total: int) -> Stop | None:
         senders = int(self._batch.settings["concurrency"])
-        async with self._runners(senders + 1) as (prober, *runners), self._runners(min(senders, 8)) as readers:
-            reading = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), self._clock)
+        reading_rate, most_readers = readings(per_second, senders)
+        async with self._runners(senders + 1) as (prober, *runners), self._runners(most_readers) as readers:
+            reading = Gate(reading_rate, self._clock)
             follower = Follower(journal, readers, reading, self._clock, watch)
             dispatcher = Dispatcher(
                 journal,
@@ -256,6 +258,13 @@ class _Sending:
         finally:
             for one in made:
                 await one.aclose()
+
+
+def readings(per_second: float, senders: int) -> tuple[float, int]:
+    """Give how many readings a second there may be, and how many at once; a job without a rate has none for either."""
+    if per_second == inf:
+        return inf, senders
+    return min(max(per_second, FEWEST_READINGS), MOST_READINGS), min(senders, READERS)
 
 
 async def _ended(sending: asyncio.Task[Stop | None], dispatcher: Dispatcher) -> Stop | None:

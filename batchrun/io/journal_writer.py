@@ -54,17 +54,15 @@ class JournalWriter:
 
     async def record(self, position: int, verdict: Verdict, status: int | None, at: datetime) -> Stepped:
         """Commit what an answer means."""
-        step = Step(
-            position,
-            verdict.event,
-            at,
-            status=status,
-            run_id=verdict.run_id,
-            output=verdict.output,
-            error=verdict.error,
-            line=verdict.line,
-        )
-        return await self._step(step)
+        return await self._step(_answered(position, verdict, status, at))
+
+    async def record_and_intend(
+        self, position: int, verdict: Verdict, status: int | None, at: datetime, ahead: int
+    ) -> tuple[Stepped, Stepped]:
+        """Commit what an answer means and, in the same commit, that the request of the row `ahead` is to leave."""
+        steps = _answered(position, verdict, status, at), Step(ahead, Event.INTENT, at)
+        recorded, intent = await asyncio.gather(*map(self._promised, steps))
+        return recorded, intent
 
     async def follow(
         self, position: int, event: Event, output: Any, error: str | None, finished_at: datetime | None, at: datetime
@@ -86,11 +84,14 @@ class JournalWriter:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _step(self, step: Step) -> Stepped:
+        return await self._promised(step)
+
+    def _promised(self, step: Step) -> asyncio.Future[Stepped]:
         promise: asyncio.Future[Stepped] = asyncio.get_running_loop().create_future()
         self._asked.append((step, promise))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.ensure_future(self._write_all())
-        return await promise
+        return promise
 
     async def _write_all(self) -> None:
         while self._asked:
@@ -140,3 +141,16 @@ class JournalWriter:
     async def asked_to_cancel(self) -> bool:
         """Tell whether somebody asked, from another process, for the batch to be cancelled."""
         return await self._in_thread(lambda: self._read(journal_steps.cancel_asked))
+
+
+def _answered(position: int, verdict: Verdict, status: int | None, at: datetime) -> Step:
+    return Step(
+        position,
+        verdict.event,
+        at,
+        status=status,
+        run_id=verdict.run_id,
+        output=verdict.output,
+        error=verdict.error,
+        line=verdict.line,
+    )

@@ -127,13 +127,30 @@ class FakeJournal:
 
     async def intend(self, position: int, at: datetime) -> Recorded:
         await self._write("intend", position)
-        event = Event.KEY_TAKEN if position in self.taken else Event.INTENT
-        recorded = self._step(position, event)
-        self.most_sending = max(self.most_sending, sum(row.state is State.SENDING for row in self.rows))
-        return recorded
+        return self._intend(position)
 
     async def record(self, position: int, verdict: Verdict, status: int | None, at: datetime) -> Recorded:
         await self._write("record", position)
+        return self._record(position, verdict)
+
+    async def record_and_intend(
+        self, position: int, verdict: Verdict, status: int | None, at: datetime, ahead: int
+    ) -> tuple[Recorded, Recorded]:
+        await asyncio.sleep(self.seconds)
+        steps = [("record", position), ("intend", ahead)]
+        for step in steps:  # all or nothing, as a commit is
+            error = self.failing(*step)
+            if error is not None:
+                raise error
+        self.log.extend(steps)
+        return self._record(position, verdict), self._intend(ahead)
+
+    def _intend(self, position: int) -> Recorded:
+        recorded = self._step(position, Event.KEY_TAKEN if position in self.taken else Event.INTENT)
+        self.most_sending = max(self.most_sending, sum(row.state is State.SENDING for row in self.rows))
+        return recorded
+
+    def _record(self, position: int, verdict: Verdict) -> Recorded:
         run_id = verdict.run_id
         if run_id is not None and self._run_ids.setdefault(run_id, position) != position:
             return self._step(position, Event.DOUBT, known_run=True)

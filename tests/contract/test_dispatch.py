@@ -355,6 +355,42 @@ def test_a_run_id_that_belongs_to_another_row_stops_the_batch(concurrency: int) 
     assert [run.run_id for run in sending.opened] == ["run_same"]
 
 
+def test_a_row_that_was_begun_with_an_answer_that_stops_the_batch_is_not_sent_and_is_ready_again() -> None:
+    """That a run id belongs to another row is known once the answer is kept, and the next intent is kept with it."""
+    sending = Sending(FakeJournal.of(9), FakeApi(start=lambda *_: accepted("run_same")), concurrency=1)
+    sending.run()
+    assert ("intend", 2) in sending.journal.log, "it was begun"
+    assert sending.api.bodies == [b"{0}", b"{1}"]
+    assert sending.journal.states() == [State.RUNNING, State.IN_DOUBT, *[State.READY] * 7]
+
+
+@pytest.mark.parametrize("answer", [status(401), status(429), status(422), doubtful(), unreached()])
+def test_no_row_is_begun_with_an_answer_that_may_stop_or_slow_the_batch(answer: Seen) -> None:
+    journal = FakeJournal.of(9)
+    Sending(
+        journal, FakeApi(start=in_turn([accepted("run_a"), answer, *[accepted(f"run_{n}") for n in range(9)]])), 1
+    ).run()
+    answered = journal.log.index(("record", 1))
+    assert journal.log[:answered] == [("intend", 0), ("record", 0), ("intend", 1)]
+
+
+def test_an_answer_finds_room_on_its_own_where_it_and_the_next_intent_did_not() -> None:
+    def failing(step: str, position: int) -> BaseException | None:
+        return Stopped("the disk is full", code="disk-full") if (step, position) == ("intend", 3) else None
+
+    sending = Sending(FakeJournal.of(9, failing=failing), FakeApi(), concurrency=1)
+    assert sending.run() == Stop("disk-full", "the disk is full")
+    assert sending.journal.states() == [*[State.RUNNING] * 3, *[State.READY] * 6]
+    assert len(sending.api.bodies) == 3
+
+
+def test_no_row_is_begun_ahead_of_its_turn() -> None:
+    journal = FakeJournal.of(12)
+    sending = Sending(journal, FakeApi(latency=0.0), concurrency=1, rate=2.0)
+    assert sending.run() is None
+    assert sending.seconds > 5.0
+
+
 def test_ten_refusals_before_any_acceptance_stop_the_batch() -> None:
     sending = Sending(FakeJournal.of(90), FakeApi(start=lambda *_: status(422)), concurrency=1)
     stop = sending.run()

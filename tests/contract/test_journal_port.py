@@ -206,6 +206,29 @@ def test_steps_that_are_asked_for_together_are_all_taken(run: Run) -> None:
     run(work, count=200)
 
 
+def test_an_answer_and_the_next_intent_are_kept_together(run: Run) -> None:
+    async def work(journal: Both) -> None:
+        await journal.intend(0, EPOCH)
+        both = await journal.record_and_intend(0, verdict(accepted("run_0")), 202, EPOCH, 1)
+        assert both == (Recorded(State.RUNNING), Recorded(State.SENDING))
+        assert [row.position for row in await journal.ready(-1, 9)] == [2, 3, 4]
+        both = await journal.record_and_intend(1, verdict(accepted("run_0")), 202, EPOCH, 2)
+        assert both == (Recorded(State.IN_DOUBT, known_run=True), Recorded(State.SENDING))
+        both = await journal.record_and_intend(2, verdict(accepted("run_2")), 202, EPOCH, 0)
+        assert both == (Recorded(State.RUNNING), Recorded(State.RUNNING, moved=False))
+
+    run(work)
+
+
+def test_a_row_begun_with_an_answer_whose_key_is_taken_is_a_duplicate(run: Run) -> None:
+    async def work(journal: Both) -> None:
+        await journal.intend(0, EPOCH)
+        both = await journal.record_and_intend(0, verdict(accepted("run_0")), 202, EPOCH, 1)
+        assert both == (Recorded(State.RUNNING), Recorded(State.DUPLICATE))
+
+    run(work, taken={1})
+
+
 def test_a_step_whose_asker_was_cancelled_is_taken_all_the_same(run: Run) -> None:
     async def work(journal: Both) -> None:
         await journal.intend(0, EPOCH)

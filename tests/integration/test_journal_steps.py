@@ -312,3 +312,34 @@ def test_a_write_that_the_system_refuses_is_a_full_disk_and_loses_nothing(tmp_pa
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(FULL), str(tmp_path / "journal.db"), str(HELPERS)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split() == ["disk-full", "True", "completed"], done.stderr
+
+
+def test_an_answer_and_the_next_intent_share_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is killed in between finds both or neither."""
+    groups: list[list[Event]] = []
+    commit = JournalWriter._commit
+
+    def counted(writer: JournalWriter, steps: list[Step]) -> list[Stepped]:
+        groups.append([step.event for step in steps])
+        return commit(writer, steps)
+
+    monkeypatch.setattr(JournalWriter, "_commit", counted)
+    verdict = judge(Seen(202, {}, b'{"runId":"run_0","status":"running"}'), Context(NOW))
+    with opened(tmp_path / "journal.db") as journal:
+        batch = add_batch(journal, 3)
+
+        async def work(writer: JournalWriter) -> None:
+            await writer.intend(0, NOW)
+            await writer.record_and_intend(0, verdict, 202, NOW, 1)
+
+        writing(journal, batch, work)
+        assert groups == [[Event.INTENT], [Event.RUNNING, Event.INTENT]]
+        assert replayed(journal, batch) == held(journal, batch)
+
+
+def test_a_run_id_that_comes_twice_in_one_commit_goes_to_the_first(tmp_path: Path) -> None:
+    with opened(tmp_path / "journal.db") as journal:
+        batch = add_batch(journal, 2)
+        apply(journal, batch, step(0, Event.INTENT), step(1, Event.INTENT))
+        done = apply(journal, batch, *(step(n, Event.RUNNING, run_id="run_same") for n in range(2)))
+        assert [(one.state, one.known_run) for one in done] == [(State.RUNNING, False), (State.IN_DOUBT, True)]
