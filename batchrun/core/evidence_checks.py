@@ -95,7 +95,7 @@ class BatchCheck:
             self._fault(evidence.ROWS, f"row {number} has the run {row['run_id']}, which is not its own")
         if self._grouped and leader is None:
             self._leaders[position] = self._as_member(row)
-        self._runs_possible += row["payload"] is not None
+        self._runs_possible += row["payload_id"] is not None
         self.counts[state] = self.counts.get(state, 0) + 1
         self.totals.add(state, [read_amount(amount) for amount in row["amounts"]])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -15,9 +16,9 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
+        return _run(work)
     with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        return thread.submit(_run, work).result()
 
 
 def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> Callable[[], None]:
@@ -27,3 +28,15 @@ def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> Callabl
         loop.call_soon_threadsafe(call)
 
     return from_a_signal
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    # On asyncio's own loop, whatever a notebook has installed: no connection has passed the guards on another.
+    with asyncio.Runner(loop_factory=_own_loop) as runner:
+        return runner.run(work)
+
+
+def _own_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.ProactorEventLoop()
+    return asyncio.SelectorEventLoop()
