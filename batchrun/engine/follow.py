@@ -20,6 +20,7 @@ from batchrun.model import State
 FIRST_READING = 1.0
 FIRST_READING_WITH_LISTENER = 60.0
 LONGEST_PAUSE = 30.0
+MOST_WITHOUT_NEWS = 200.0  # readings a second: at an unlimited rate, many runs that last are no reason for a storm
 FOLLOWED = OPEN - {State.AWAITING_REVIEW}
 TOLD_BY_WEBHOOK = ENDED | {State.AWAITING_REVIEW}
 
@@ -42,6 +43,7 @@ class Follower:
         self._journal = journal
         self._runners = runners
         self._gate = gate
+        self._without_news = Gate(MOST_WITHOUT_NEWS, clock)
         self._clock = clock
         self._watch = watch
         self._due: list[_Due] = []
@@ -81,7 +83,7 @@ class Follower:
     def end(self) -> None:
         """Stop following; what is open stays open."""
         self._ended = True
-        self._gate.closed = True
+        self._gate.closed = self._without_news.closed = True
         self._wake()
 
     @property
@@ -177,6 +179,8 @@ class Follower:
             self._followed.discard(due.position)
             return
         self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
+        if state is due.state:
+            await self._without_news.turn()
 
     async def _told(self, due: _Due, reading: Reading) -> State:
         if reading.event is None:

@@ -80,6 +80,22 @@ def test_readings_of_one_run_back_off_to_half_a_minute() -> None:
     assert LONGEST_PAUSE / 2 <= pauses[-1] <= LONGEST_PAUSE + 1
 
 
+def test_many_runs_that_last_are_no_storm_of_readings_and_each_has_its_turn() -> None:
+    api = FakeApi(read=becomes("completed", 2), latency=0.001)
+    done = follow(running(3_000), api, readers=32)
+    times = [at for at, _ in done.api.reads]
+    in_vain = 2 * 3_000
+    assert len(times) == in_vain + 3_000
+    assert done.seconds >= in_vain / 200 * 0.98
+    first = [run_id for _, run_id in done.api.reads[:3_000]]
+    assert len(set(first)) >= 2_500  # the oldest first: none is read again and again before the others
+
+
+def test_runs_that_have_ended_are_read_as_fast_as_they_can_be() -> None:
+    done = follow(running(3_000), FakeApi(latency=0.001), readers=32)
+    assert done.seconds < 1.0
+
+
 def test_a_run_that_waits_for_a_review_is_not_followed() -> None:
     journal = FakeJournal([FakeRow(0, State.AWAITING_REVIEW, "run_0")])
 
