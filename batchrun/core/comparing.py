@@ -9,7 +9,7 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from batchrun.core.totals import Totals
-from batchrun.model import State
+from batchrun.model import Amount, State, Summed
 
 # As in `totals`: money is never rounded.
 _EXACT = Context(prec=200)
@@ -183,9 +183,9 @@ class Comparison:
     decimals: Mapping[str, int] = field(default_factory=dict)
 
 
-def labelled(columns: Sequence[Any], amounts: Iterable[Any]) -> Amounts:
+def labelled(entries: Sequence[Summed], amounts: Iterable[Amount]) -> Amounts:
     """Name a row's amounts by their control totals."""
-    totals = Totals(columns)
+    totals = Totals(entries)
     totals.add(State.READY, amounts)
     return tuple([(one.column, None if one.unreadable else one.input) for one in totals.controls()])
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import batchrun
 from batchrun.core import cells, comparing, differences
@@ -16,7 +15,7 @@ from batchrun.core.comparing import Amounts, Changes, Entry, Key, Side
 from batchrun.core.differences import Content, Watch
 from batchrun.core.prepare import Prepared
 from batchrun.core.suggestions import did_you_mean
-from batchrun.core.totals import counted
+from batchrun.core.totals import counted, summed
 from batchrun.errors import BadCommandLine
 from batchrun.flows import preparing
 from batchrun.flows.clock import SystemClock
@@ -30,7 +29,7 @@ from batchrun.io import comparison_workbook, journal_comparisons
 from batchrun.io.comparison_workbook import ComparisonContent
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
-from batchrun.model import Cell, State
+from batchrun.model import Amount, Cell, State, Summed
 
 CHUNK = 500
 EMPTY = "(empty)"
@@ -84,10 +83,9 @@ class _Found:
     new: Side = field(default_factory=Side)
     changes: Changes = field(default_factory=Changes)
 
-    def totals(self, one: Any) -> bool:
+    def totals(self, one: Summed) -> bool:
         """Tell whether a control total is one of both sides: one of a single side would seem to have moved."""
-        here, there = self.job.spec.results.totals, self.batch.settings["totals"]
-        return (one in here and one in there) or not all(isinstance(total, str) for total in (*here, *there))
+        return one in self.job.spec.results.summed and one in summed(self.batch.settings["totals"])
 
     def compared(self, threshold: Decimal, notes: Sequence[str]) -> Compared:
         """Say what differs."""
@@ -147,26 +145,26 @@ def _group(by: str | None, header: Sequence[str], where: str) -> Callable[[Seque
     return lambda row: (cells.shown(row[place]).strip() if place < len(row) else "") or EMPTY
 
 
-def _labelled(found: _Found, columns: Sequence[Any], amounts: Sequence[Any]) -> Amounts:
-    kept = [(column, amount) for column, amount in zip(columns, amounts, strict=False) if found.totals(column)]
-    return comparing.labelled([column for column, _ in kept], [amount for _, amount in kept])
+def _labelled(found: _Found, entries: Sequence[Summed], amounts: Sequence[Amount]) -> Amounts:
+    kept = [(one, amount) for one, amount in zip(entries, amounts, strict=False) if found.totals(one)]
+    return comparing.labelled([one for one, _ in kept], [amount for _, amount in kept])
 
 
 def _read_batch(journal: Journal, found: _Found, group: Callable[[Sequence[Cell]], str] | None) -> None:
-    columns = found.batch.settings["totals"]
+    entries = summed(found.batch.settings["totals"])
     with journal.reading() as connection:
         for row in journal_comparisons.key_rows(connection, found.batch.id, cells=group is not None):
             if row.state is State.INVALID:
                 found.old.leave_out(row.key)
                 continue
             named = None if group is None else group(row.cells)
-            found.old.add(row.number, row.position, row.key, _labelled(found, columns, row.amounts), named)
+            found.old.add(row.number, row.position, row.key, _labelled(found, entries, row.amounts), named)
 
 
 def _read_sheet(
     journal: Journal, found: _Found, group: Callable[[Sequence[Cell]], str] | None, counting: Counting
 ) -> None:
-    columns = found.job.spec.results.totals
+    entries = found.job.spec.results.summed
     look = differences.watch(
         found.job.preparer.mapper, found.batch.sheet.header, grouped=bool(found.job.preparer.group_columns)
     )
@@ -176,7 +174,7 @@ def _read_sheet(
             found.new.leave_out(one.key)
             continue
         named = None if group is None else group(one.row.cells)
-        found.new.add(one.row.number, position, one.key, _labelled(found, columns, one.amounts), named)
+        found.new.add(one.row.number, position, one.key, _labelled(found, entries, one.amounts), named)
         if one.payload is not None and one.key in found.old.entries and not found.purged:
             waiting.append((found.old.entries[one.key], one))
         if len(waiting) >= CHUNK:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from batchrun.core import comparing
 from batchrun.core.naming import world_name
-from batchrun.core.totals import Totals
+from batchrun.core.totals import Totals, summed
 from batchrun.errors import NotFound
 from batchrun.flows.finding import find_batch
 from batchrun.flows.loading import LoadedJob
@@ -19,7 +18,7 @@ from batchrun.io.comparison_summary import Month
 from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_place import default_path
-from batchrun.model import State
+from batchrun.model import State, Summed
 
 
 def some_journal(path: Path, job: LoadedJob, journal_path: Path | None) -> Journal:
@@ -94,7 +93,7 @@ def label_of(params: Mapping[str, str], month: str) -> str:
     return ", ".join(params.values()) or month
 
 
-def months_like(journal: Journal, batch: Batch, wanted: Callable[[Any], bool]) -> tuple[Month, ...]:
+def months_like(journal: Journal, batch: Batch, wanted: Callable[[Summed], bool]) -> tuple[Month, ...]:
     """Give what was completed in each month of a batch's job, where that batch ran; rehearsals count among their own.
 
     `wanted` tells which control totals are compared.
@@ -109,10 +108,10 @@ def months_like(journal: Journal, batch: Batch, wanted: Callable[[Any], bool]) -
     return tuple(_month(journal, label, months[label], wanted) for label in sorted(months))
 
 
-def _month(journal: Journal, label: str, batches: Sequence[Batch], wanted: Callable[[Any], bool]) -> Month:
+def _month(journal: Journal, label: str, batches: Sequence[Batch], wanted: Callable[[Summed], bool]) -> Month:
     rows, sums = 0, []
     for batch in batches:
-        columns = [(place, total) for place, total in enumerate(batch.settings["totals"]) if wanted(total)]
+        columns = [(place, total) for place, total in enumerate(summed(batch.settings["totals"])) if wanted(total)]
         totals = Totals([total for _, total in columns])
         with journal.reading() as connection:
             for amounts in journal_comparisons.completed_amounts(connection, batch.id):

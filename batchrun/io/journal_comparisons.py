@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from batchrun.io import journal_cells
 from batchrun.io.journal_tables import purges, rows
-from batchrun.model import Cell, State
+from batchrun.model import Amount, Cell, State
 
 
 class KeyRow(NamedTuple):
@@ -21,7 +20,7 @@ class KeyRow(NamedTuple):
     number: int
     state: State
     key: tuple[str, ...]
-    amounts: list[Decimal | None]
+    amounts: list[Amount]
     cells: tuple[Cell, ...] = ()
 
 
@@ -41,7 +40,7 @@ def key_rows(connection: Connection, batch_id: int, *, cells: bool) -> Iterator[
 
 
 def _key_row(row: Row[Any], cells: tuple[Cell, ...]) -> KeyRow:
-    amounts = [None if amount is None else Decimal(amount) for amount in orjson.loads(row.amounts)]
+    amounts = journal_cells.load_amounts(row.amounts)
     return KeyRow(row.position, row.number, State(row.state), tuple(orjson.loads(row.key)), amounts, cells)
 
 
@@ -54,8 +53,8 @@ def contents(
     return {position: (payload, journal_cells.load(cells)) for position, payload, cells in found}
 
 
-def completed_amounts(connection: Connection, batch_id: int) -> Iterator[list[Decimal | None]]:
+def completed_amounts(connection: Connection, batch_id: int) -> Iterator[list[Amount]]:
     """Give the control amounts of a batch's completed rows."""
     wanted = select(rows.c.amounts).where(rows.c.batch_id == batch_id, rows.c.state == State.COMPLETED.value)
     for (amounts,) in connection.execute(wanted.execution_options(yield_per=2000)):
-        yield [None if amount is None else Decimal(amount) for amount in orjson.loads(amounts)]
+        yield journal_cells.load_amounts(amounts)

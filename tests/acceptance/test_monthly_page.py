@@ -18,8 +18,7 @@ from finance_desk import SANDBOX_KEY
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "the-monthly-batch.md").read_text(encoding="utf-8")
-TO_COME = "<!-- lead: fill in output -->\n"
-BLOCK = re.compile(rf"((?:{re.escape(TO_COME)})?)```console\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 ADDRESS = "http://127.0.0.1:8020"
 ANY = "…"
 
@@ -32,11 +31,11 @@ class Shown(NamedTuple):
 
 
 def shown(page: str) -> list[Shown]:
-    """Give the commands in their order; those that are yet to come are left out."""
+    """Give the commands in their order."""
     found = []
-    for to_come, text in BLOCK.findall(page):
+    for text in BLOCK.findall(page):
         parts = [part.rstrip("\n").split("\n") for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]]
-        found += [] if to_come else [Shown(lines[0], lines[1:]) for lines in parts]
+        found += [Shown(lines[0], lines[1:]) for lines in parts]
     return found
 
 
@@ -115,11 +114,6 @@ def test_every_command_of_the_page_prints_what_it_shows(tmp_path: Path) -> None:
             assert pattern(lines).fullmatch(got), f"$ {command}\n{got}"
     assert (tmp_path / "out" / "compared-2026-11.xlsx").is_file()
     assert exported["RAPIDFOLIO_SANDBOX_KEY"].startswith(SANDBOX_KEY[: len("rsk_sandbox_")])
-
-
-def test_a_command_of_the_page_that_is_yet_to_come_shows_nothing_yet() -> None:
-    for to_come, text in BLOCK.findall(PAGE):
-        assert not to_come or len(text.splitlines()) == 1
 
 
 def test_every_page_that_it_points_at_exists() -> None:
