@@ -24,13 +24,15 @@ from batchrun.model import State
 class Following:
     """One follower with everything around it."""
 
-    def __init__(self, journal: FakeJournal, api: FakeApi, *, readers: int = 2, rate: float = inf) -> None:
+    def __init__(
+        self, journal: FakeJournal, api: FakeApi, *, readers: int = 2, rate: float = inf, eager: bool = False
+    ) -> None:
         self.journal = journal
         self.api = api
         self.clock = FakeClock()
         self.watch = FakeWatch()
         self.gate = Gate(rate, self.clock)
-        self.follower = Follower(journal, api.runners(readers), self.gate, self.clock, self.watch)
+        self.follower = Follower(journal, api.runners(readers), self.gate, self.clock, self.watch, eager=eager)
         self.seconds = 0.0
 
     async def run(self) -> None:
@@ -78,6 +80,25 @@ def test_readings_of_one_run_back_off_to_half_a_minute() -> None:
     assert pauses[0] < 2.0
     assert all(later >= earlier - 0.01 for earlier, later in itertools.pairwise(pauses))
     assert LONGEST_PAUSE / 2 <= pauses[-1] <= LONGEST_PAUSE + 1
+
+
+@pytest.mark.parametrize(("lasting", "most_readings", "most_seconds"), [(0, 1.0, 0.8), (3, 6.0, 30.0)])
+def test_an_eager_one_ends_soon_where_runs_do_and_reads_little_more_where_they_last(
+    lasting: int, most_readings: float, most_seconds: float
+) -> None:
+    async def add(following: Following) -> None:
+        following.follower.expect_more(True)
+        for position in range(100):
+            following.journal.rows[position].state = State.RUNNING
+            following.follower.add(OpenRun(position, f"run_{position}", State.RUNNING))
+            await asyncio.sleep(0.004)
+        following.follower.expect_more(False)
+
+    journal = FakeJournal([FakeRow(position, State.READY, f"run_{position}") for position in range(100)])
+    done = follow(journal, FakeApi(read=becomes("completed", lasting)), add, eager=True, readers=20)
+    assert done.journal.states() == [State.COMPLETED] * 100
+    assert len(done.api.reads) <= most_readings * 100
+    assert done.seconds < most_seconds
 
 
 def test_a_run_that_waits_for_a_review_is_not_followed() -> None:
