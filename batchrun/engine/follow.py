@@ -19,6 +19,7 @@ from batchrun.model import State
 
 FIRST_READING = 1.0
 FIRST_READING_WITH_LISTENER = 60.0
+EAGER, MOST_EAGER = 0.1, 0.05
 LONGEST_PAUSE = 30.0
 MOST_WITHOUT_NEWS = 200.0  # readings a second: at an unlimited rate, many runs that last are no reason for a storm
 FOLLOWED = OPEN - {State.AWAITING_REVIEW}
@@ -35,10 +36,20 @@ class _Due:
 
 
 class Follower:
-    """Reads open runs until each has ended or waits for a review."""
+    """Reads open runs until each has ended or waits for a review.
+
+    An eager one begins to read a run sooner, and learns from first readings how soon is worth the while.
+    """
 
     def __init__(
-        self, journal: FollowerJournal, runners: Sequence[Runner], gate: Gate, clock: Clock, watch: Watch
+        self,
+        journal: FollowerJournal,
+        runners: Sequence[Runner],
+        gate: Gate,
+        clock: Clock,
+        watch: Watch,
+        *,
+        eager: bool = False,
     ) -> None:
         self._journal = journal
         self._runners = runners
@@ -54,7 +65,9 @@ class Follower:
         self._changed = asyncio.Event()
         self._taking = asyncio.Lock()
         self.broken: Stop | None = None
-        self._first_reading = FIRST_READING
+        self._eager = eager
+        self._soon = EAGER if eager else FIRST_READING
+        self._listening = False
         self._spacing = Spacing()
         self._last_reading = -inf
         self._versions: set[str | None] = {None}  # that the journal was told of
@@ -67,7 +80,7 @@ class Follower:
     def add(self, run: OpenRun) -> None:
         """Follow one more run, unless it waits for a person."""
         if run.state is not State.AWAITING_REVIEW:
-            self._follow(run, self._first_reading)
+            self._follow(run, FIRST_READING_WITH_LISTENER if self._listening else self._soon)
 
     def forget(self, position: int) -> None:
         """Read a run no more: a webhook has told how it ended, or that it waits for a review."""
@@ -76,7 +89,7 @@ class Follower:
 
     def hear(self, listening: bool, told: bool) -> None:
         """Say whether somebody listens for webhooks, and whether one has just told something: then few are read."""
-        self._first_reading = FIRST_READING_WITH_LISTENER if listening else FIRST_READING
+        self._listening = listening
         self._spacing.hear(listening, told)
         self._wake()
 
@@ -175,6 +188,8 @@ class Follower:
         elif reading.event is not None:
             self._gate.pace.speed_up()
         state = await self._told(due, reading)
+        if self._eager and not due.reading:
+            self._soon = max(self._soon / 2, MOST_EAGER) if state in ENDED else min(self._soon * 2, FIRST_READING)
         if state not in FOLLOWED:
             self._followed.discard(due.position)
             return

@@ -186,7 +186,7 @@ class _Sending:
         reading_rate, most_readers = readings(per_second, senders)
         async with self._runners(senders + 1) as (prober, *runners), self._runners(most_readers) as readers:
             reading = Gate(reading_rate, self._clock)
-            follower = Follower(journal, readers, reading, self._clock, watch)
+            follower = Follower(journal, readers, reading, self._clock, watch, eager=per_second == inf)
             dispatcher = Dispatcher(
                 journal,
                 runners,

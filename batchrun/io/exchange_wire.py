@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import ssl
+import sys
 from typing import cast
 
 
@@ -81,7 +82,8 @@ class Wire(asyncio.Protocol):
 
     async def settle(self) -> None:
         """Let the loop take in what waits there: on a new connection it is often only a ticket of TLS."""
-        if self.is_open and self._readable():
+        # Windows hands what came to the loop before anybody can ask for it, so there the loop is always let round.
+        if self.is_open and (self._readable() or sys.platform == "win32"):
             await asyncio.sleep(0)  # the loop looks at its sockets
             await asyncio.sleep(0)  # and calls who waits for them
 

@@ -24,13 +24,15 @@ from batchrun.model import State
 class Following:
     """One follower with everything around it."""
 
-    def __init__(self, journal: FakeJournal, api: FakeApi, *, readers: int = 2, rate: float = inf) -> None:
+    def __init__(
+        self, journal: FakeJournal, api: FakeApi, *, readers: int = 2, rate: float = inf, eager: bool = False
+    ) -> None:
         self.journal = journal
         self.api = api
         self.clock = FakeClock()
         self.watch = FakeWatch()
         self.gate = Gate(rate, self.clock)
-        self.follower = Follower(journal, api.runners(readers), self.gate, self.clock, self.watch)
+        self.follower = Follower(journal, api.runners(readers), self.gate, self.clock, self.watch, eager=eager)
         self.seconds = 0.0
 
     async def run(self) -> None:
@@ -94,6 +96,25 @@ def test_many_runs_that_last_are_no_storm_of_readings_and_each_has_its_turn() ->
 def test_runs_that_have_ended_are_read_as_fast_as_they_can_be() -> None:
     done = follow(running(3_000), FakeApi(latency=0.001), readers=32)
     assert done.seconds < 1.0
+
+
+@pytest.mark.parametrize(("lasting", "most_readings", "most_seconds"), [(0, 1.0, 0.8), (3, 6.0, 30.0)])
+def test_an_eager_one_ends_soon_where_runs_do_and_reads_little_more_where_they_last(
+    lasting: int, most_readings: float, most_seconds: float
+) -> None:
+    async def add(following: Following) -> None:
+        following.follower.expect_more(True)
+        for position in range(100):
+            following.journal.rows[position].state = State.RUNNING
+            following.follower.add(OpenRun(position, f"run_{position}", State.RUNNING))
+            await asyncio.sleep(0.004)
+        following.follower.expect_more(False)
+
+    journal = FakeJournal([FakeRow(position, State.READY, f"run_{position}") for position in range(100)])
+    done = follow(journal, FakeApi(read=becomes("completed", lasting)), add, eager=True, readers=20)
+    assert done.journal.states() == [State.COMPLETED] * 100
+    assert len(done.api.reads) <= most_readings * 100
+    assert done.seconds < most_seconds
 
 
 def test_a_run_that_waits_for_a_review_is_not_followed() -> None:
