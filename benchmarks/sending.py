@@ -101,9 +101,9 @@ def make_sheet(path: Path, rows: int) -> None:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
-    """Run the static server in a process of its own; give its address."""
-    command = [sys.executable, str(HERE / "static_server.py")]
+def server(*latency: str) -> Iterator[str]:
+    """Run the static server in a process of its own; give its address. `latency` is its least and most, in ms."""
+    command = [sys.executable, str(HERE / "static_server.py"), *latency]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:

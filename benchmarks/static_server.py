@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import sys
 import time
+from array import array
 from collections import Counter
+from collections.abc import Sequence
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
@@ -30,6 +34,7 @@ class Counts:
         self.connections = 0
         self.bodies: Counter[bytes] = Counter()
         self.seconds: Counter[int] = Counter()
+        self.moments = array("d")
         self.first_start = 0.0
         self.last = 0.0
 
@@ -42,6 +47,8 @@ class Counts:
             "twice": sum(count - 1 for count in self.bodies.values()),
             "busiest_second": max(self.seconds.values(), default=0),
             "seconds": self.last - self.first_start,
+            "busiest_window": most_within(self.moments, 1.0),
+            "starting_seconds": self.moments[-1] - self.moments[0] if self.moments else 0.0,
         }
         return json.dumps(found).encode()
 
@@ -53,6 +60,7 @@ class Counts:
         self.starts += 1
         self.bodies[body] += 1
         self.seconds[int(now)] += 1
+        self.moments.append(now)
         answer = STARTED % (self.starts, self.starts)
         return ACCEPTED % (len(answer), answer)
 
@@ -64,11 +72,22 @@ class Counts:
         return OK % (len(answer), answer)
 
 
+def most_within(moments: Sequence[float], seconds: float) -> int:
+    """Give how many of some ascending moments lie in the fullest window of so many seconds."""
+    first = most = 0
+    for last, moment in enumerate(moments):
+        while moments[first] <= moment - seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
 class Serving(asyncio.Protocol):
     """One connection. It trusts its callers: a request has a Content-Length, or no body."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, latency: tuple[float, float]) -> None:
         self._counts = counts
+        self._latency = latency
         self._held = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,7 +106,15 @@ class Serving(asyncio.Protocol):
                 return
             line, body = self._held[: self._held.index(b"\r")], self._held[end + 4 : end + 4 + length]
             self._held = self._held[end + 4 + length :]
-            self._transport.write(self._answer(line.split(b" "), body))  # type: ignore[attr-defined]
+            self._send(self._answer(line.split(b" "), body))
+
+    def _send(self, answer: bytes) -> None:
+        least, most = self._latency
+        if most:
+            wait = random.uniform(least, most)
+            asyncio.get_running_loop().call_later(wait, self._transport.write, answer)  # type: ignore[attr-defined]
+        else:
+            self._transport.write(answer)  # type: ignore[attr-defined]
 
     def _answer(self, line: list[bytes], body: bytes) -> bytes:
         if line[0] == b"POST":
@@ -98,12 +125,15 @@ class Serving(asyncio.Protocol):
         return self._counts.reading(line[1].rsplit(b"/", 1)[1])
 
 
-async def _serve() -> None:
+async def _serve(latency: tuple[float, float]) -> None:
     counts = Counts()
-    server = await asyncio.get_running_loop().create_server(lambda: Serving(counts), "127.0.0.1", 0, backlog=512)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Serving(counts, latency), "127.0.0.1", 0, backlog=512
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    between = [float(word) / 1000 for word in sys.argv[1:3]]  # milliseconds, the least and the most
+    asyncio.run(_serve((between[0], between[1]) if between else (0.0, 0.0)))

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from batchrun.core.pacing import HEADROOM
-
+# Turns lie this much further apart than the rate asks for: no process sees what the others really send, so the lateness
+# of one must fit in between.
+HEADROOM = 1.015
 LATE = 0.010  # what leaves later than this after its turn could meet the next ones in one window
 FURTHEST_TURNS = 200  # nobody takes turns further ahead: a clock that was set back would stand everything still
 FURTHEST_SECONDS = 10.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.core.pacing import HEADROOM
-from batchrun.core.shared_pace import FURTHEST_SECONDS, is_late, take_turns
+from batchrun.core.shared_pace import FURTHEST_SECONDS, HEADROOM, is_late, take_turns
 
 NOW = 1_790_000_000.0
 
