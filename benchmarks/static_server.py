@@ -22,13 +22,15 @@ RUN = (
     b'"error":null,"createdAt":"2026-10-01T12:00:00.000Z","completedAt":"2026-10-01T12:00:01.000Z",'
     b'"procedureVersionId":"v1"}'
 )
+RUNNING = b'{"id":"%b","status":"running","type":"api","environment":"sandbox","output":null,"error":null}'
 STARTED = b'{"runId":"run_%d","status":"running","statusUrl":"/runs/run_%d"}'
 
 
 class Counts:
     """What the server has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lasting: bool = False) -> None:
+        self._run = RUNNING if lasting else RUN
         self.starts = 0
         self.readings = 0
         self.connections = 0
@@ -68,7 +70,7 @@ class Counts:
         """Take a reading."""
         self.last = time.monotonic()
         self.readings += 1
-        answer = RUN % run_id
+        answer = self._run % run_id
         return OK % (len(answer), answer)
 
 
@@ -125,8 +127,8 @@ class Serving(asyncio.Protocol):
         return self._counts.reading(line[1].rsplit(b"/", 1)[1])
 
 
-async def _serve(latency: tuple[float, float]) -> None:
-    counts = Counts()
+async def _serve(latency: tuple[float, float], *, lasting: bool) -> None:
+    counts = Counts(lasting=lasting)
     server = await asyncio.get_running_loop().create_server(
         lambda: Serving(counts, latency), "127.0.0.1", 0, backlog=512
     )
@@ -136,4 +138,4 @@ async def _serve(latency: tuple[float, float]) -> None:
 
 if __name__ == "__main__":
     between = [float(word) / 1000 for word in sys.argv[1:3]]  # milliseconds, the least and the most
-    asyncio.run(_serve((between[0], between[1]) if between else (0.0, 0.0)))
+    asyncio.run(_serve((between[0], between[1]) if between else (0.0, 0.0), lasting="running" in sys.argv))
