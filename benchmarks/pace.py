@@ -67,7 +67,11 @@ def _kept(what: str, rate: int, rows: int, latency: Sequence[str], batches: int 
             job = _job(folder, f"job{number}", rate, rows // batches, shared=batches > 1)
             words = ["run", job, "--base-url", origin, "--journal", "journal.db", "--no-wait", "--json", "--quiet"]
             command = [sys.executable, "-m", "batchrun", *words]
-            running.append(subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL))
+            running.append(
+                subprocess.Popen(
+                    command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                )
+            )
         if any(process.wait() not in (0, 4) for process in running):
             raise SystemExit(f"{what}: a batch did not run to its end")
         seen = counts_at(origin)
