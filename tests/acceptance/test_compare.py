@@ -303,3 +303,15 @@ def test_quiet_shows_what_was_asked_for_alone(desk: MonthlyDesk) -> None:
     told = desk.compare("--quiet").ended(0)
     assert told.stderr == ""
     assert told.stdout.startswith("payouts: payouts-11.csv against payouts-10-001\n")
+
+
+def test_totals_that_are_split_are_compared_value_by_value(desk: MonthlyDesk) -> None:
+    desk.job(lambda text: monthly(text).replace("totals: [Amount]", "totals: [{sum: Amount, by: Urgent}]"))
+    desk.month(10, OCTOBER)
+    desk.sheet([*NOVEMBER, row(6, "30.00", urgent="Y")], "payouts-11.csv")
+    found = desk.compared()
+    assert {label: (one["old"], one["new"]) for label, one in found["totals"].items()} == {
+        "Amount N": ("230.00", "295.50"),
+        "Amount Y": ("0.00", "30.00"),
+    }
+    assert [entry["amounts"] for entry in found["new"] if entry["key"] == "00006"] == [{"Amount Y": "30.00"}]
