@@ -5,13 +5,22 @@ Times are seconds since 1970, passed in: the one clock that processes share.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from batchrun.core.pacing import HEADROOM
 
 LATE = 0.010  # what leaves later than this after its turn could meet the next ones in one window
 FURTHEST_TURNS = 200  # nobody takes turns further ahead: a clock that was set back would stand everything still
 FURTHEST_SECONDS = 10.0
+
+
+class Account(Protocol):
+    """The pace that all processes with one API key share; `spacing` is how many seconds this one's turns lie apart."""
+
+    spacing: float
+
+    async def turn(self, waiting: int = 1) -> None:
+        """Wait for a turn; so many wait for one, this one among them."""
 
 
 class Turns(NamedTuple):

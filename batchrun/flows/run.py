@@ -15,11 +15,12 @@ from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined, PlanRefused
 from batchrun.flows import holding, planned, staging
 from batchrun.flows.clock import SystemClock
+from batchrun.flows.doors import Doors, doors_for
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.outcome import Outcome, next_command
 from batchrun.flows.planned import Approved, plan_command
-from batchrun.flows.sending import Doors, Following, doors_for, go_on
+from batchrun.flows.sending import Following, go_on
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Teller
 from batchrun.flows.weighing import weighed
