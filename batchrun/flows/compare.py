@@ -13,6 +13,7 @@ import batchrun
 from batchrun.core import cells, comparing, differences
 from batchrun.core.comparing import Amounts, Changes, Entry, Key, Side
 from batchrun.core.differences import Content, Watch
+from batchrun.core.moments import to_the_second
 from batchrun.core.prepare import Prepared
 from batchrun.core.suggestions import did_you_mean
 from batchrun.core.totals import counted, summed
@@ -203,7 +204,7 @@ def _content(result: Compared) -> ComparisonContent:
         "Sheet now": f"{result.input_name}: {counted(result.rows, 'row')}, {result.invalid:,} of them not compared",
         "Batch then": f"{batch.name}: {counted(result.rows_then, 'row')}, {result.invalid_then:,} of them not compared",
         "Its sheet": batch.input_name,
-        "Created (UTC)": batch.created_at[:19].replace("T", " "),
+        "Created (UTC)": to_the_second(batch.created_at),
         "Environment": f"{batch.environment}{simulated}",
         "API": "the local simulator" if batch.simulated else batch.base_url,
         "Threshold": f"an amount that moved by more than {result.threshold.normalize():f} % is told",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from batchrun.core.durations import words
+from batchrun.core.moments import to_the_second
 from batchrun.core.plan import Plan
 from batchrun.core.totals import counted
 from batchrun.io.journal_batches import parse_time
@@ -94,7 +95,7 @@ def _facts(content: PlanWorkbook) -> Iterator[tuple[str, str]]:
     yield "Duplicates", _duplicates(plan)
     yield "Rehearsal", rehearsal(plan)
     yield "Made by", f"{plan.made_by} on {plan.host}"
-    yield "Made at (UTC)", plan.made_at[:19].replace("T", " ")
+    yield "Made at (UTC)", to_the_second(plan.made_at)
     yield "Made with", f"batchrun {plan.made_with}"
     yield "Job spec", plan.spec.name
     yield "Spec SHA-256", plan.spec.sha256
