@@ -18,7 +18,7 @@ from batchrun.core.prepare import Prepared
 from batchrun.core.suggestions import did_you_mean
 from batchrun.core.totals import counted, summed
 from batchrun.errors import BadCommandLine
-from batchrun.flows import preparing
+from batchrun.flows import expectations, preparing
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.compared import Compared
 from batchrun.flows.earlier import earlier_batch, label_of, months_like, some_journal
@@ -182,6 +182,7 @@ def _read_sheet(
             _note_changes(journal, found, look, waiting)
     _note_changes(journal, found, look, waiting)
     preparing.refuse_no_rows(found.through)
+    expectations.check_trailer(found.through)
     repeated: Counter[Key] = Counter(one.key for one in preparing.repeated_rows(found.through) if not one.is_invalid)
     for key, rows in repeated.items():
         found.new.take_out(key, rows)
