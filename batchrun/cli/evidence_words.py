@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchrun.cli import words
 from batchrun.core.approval import told
+from batchrun.core.moments import to_the_second
 from batchrun.io import system
 
 if TYPE_CHECKING:
@@ -60,11 +61,12 @@ def _facts(one: Verdict) -> Iterator[tuple[str, str]]:
     yield "Environment", f"{batch['environment']} (simulated)" if batch["simulated"] else str(batch["environment"])
     yield "Procedure", f"{batch['procedure_id']}, version {batch['procedure_version'] or 'the published default'}"
     yield "Input", f"{batch['input_name']}, SHA-256 {batch['input_sha256']}"
-    yield "Created (UTC)", f"{_time(batch['created_at'])}, by {batch['made_by']} on {batch['host']}"
-    yield "Sent (UTC)", f"{_time(first)} to {_time(last)}" if first else ""
+    yield "Created (UTC)", f"{to_the_second(str(batch['created_at']))}, by {batch['made_by']} on {batch['host']}"
+    yield "Sent (UTC)", f"{to_the_second(str(first))} to {to_the_second(str(last))}" if first else ""
     yield "Plan", _plan(batch["settings"].get("plan"))
     yield "Stopped", batch["stopped"] or ""
-    yield "Evidence made (UTC)", f"{_time(one.manifest.made_at)}, by {one.manifest.made_by}, {one.manifest.made_with}"
+    made_at = to_the_second(one.manifest.made_at)
+    yield "Evidence made (UTC)", f"{made_at}, by {one.manifest.made_by}, {one.manifest.made_with}"
 
 
 def _plan(plan: Any) -> str:
@@ -74,10 +76,6 @@ def _plan(plan: Any) -> str:
     approved = f", approved by {told(plan['approved_by'], signed=signed)}" if plan.get("approved_by") else ""
     approval = f", approval {plan['approval_sha256']}" if plan.get("approval_sha256") else ", without an approval"
     return f"{plan.get('name')}, SHA-256 {plan['sha256']}{approved}{approval}"
-
-
-def _time(text: Any) -> str:
-    return str(text)[:19].replace("T", " ")
 
 
 def _last(one: Verdict) -> str:
@@ -92,7 +90,7 @@ def _last(one: Verdict) -> str:
 def adopted(one: Adopted, bold: Callable[[str], str]) -> list[str]:
     """Say what was adopted, and where."""
     return [
-        bold(f"Adopted {one.batch}, as it was on {_time(one.as_of)} (UTC), into {one.journal}"),
+        bold(f"Adopted {one.batch}, as it was on {to_the_second(one.as_of)} (UTC), into {one.journal}"),
         *words.states(one.counts, one.totals),
         f"Next: {one.next}",
     ]

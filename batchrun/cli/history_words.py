@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from batchrun.cli.words import WIDTH, table
 from batchrun.core import purging
 from batchrun.core.lifecycle import NEVER_SENT
+from batchrun.core.moments import to_the_minute
 from batchrun.core.review import Recorded, told
 from batchrun.core.totals import counted
 
@@ -65,7 +66,7 @@ def _facts(one: Found, payloads: int, *, several: bool) -> Iterator[tuple[str, s
         yield "journal", one.journal
     yield "job", _job(batch)
     yield "where", _where(batch)
-    yield "made", f"{minute(batch.created_at)} UTC by {batch.made_by} on {batch.host}"
+    yield "made", f"{to_the_minute(batch.created_at)} UTC by {batch.made_by} on {batch.host}"
     yield "key", _taking(one)
     yield "run", row.run_id or ""
     yield "sent", "" if row.sent_at is None else f"{_second(row.sent_at)} UTC, {counted(row.attempts, 'attempt')}"
@@ -73,7 +74,7 @@ def _facts(one: Found, payloads: int, *, several: bool) -> Iterator[tuple[str, s
     yield "payload", _payload(one, payloads)
     yield "error", row.error or ""
     for correction in row.corrections:
-        yield "corrected", f"{minute(correction.at)} UTC from {correction.file_name} by {correction.by}"
+        yield "corrected", f"{to_the_minute(correction.at)} UTC from {correction.file_name} by {correction.by}"
     for decision in row.decisions:
         yield "decision", f"{told(decision)} - {decision.state.value.replace('_', ' ')}"
     for run in one.runs:
@@ -233,11 +234,6 @@ def _similar_json(one: Similar) -> dict[str, Any]:
         "at": row.at,
         "apart": one.likeness.apart,
     }
-
-
-def minute(at: str) -> str:
-    """Write one of the journal's times to the minute."""
-    return at[:16].replace("T", " ")
 
 
 def _second(moment: datetime) -> str:

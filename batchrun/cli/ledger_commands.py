@@ -83,9 +83,9 @@ def journal_path(journal: o.JournalPath = None, json: o.Json = False, quiet: o.Q
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
-        from batchrun.flows import keeping as flow
+        from batchrun.io.journal_place import place_of
 
-        place = flow.place_of(journal)
+        place = place_of(journal)
         screen.answer(str(place))
         if not place.exists():
             screen.say("Nothing is there yet: the first run makes it.")

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchrun.cli.history_words import batches_told, minute
+from batchrun.cli.history_words import batches_told
 from batchrun.cli.words import table
+from batchrun.core.moments import to_the_minute
 from batchrun.core.totals import counted
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def purge_lines(report: PurgeReport) -> Iterator[str]:
 def _old(batches: Sequence[OldBatch], heading: str) -> Iterator[str]:
     yield f"{heading}{':' if batches else '.'}"
     cells = [
-        [f"  {one.name}", f"made {minute(one.created_at)}", counted(one.rows, "row"), one.why_left or ""]
+        [f"  {one.name}", f"made {to_the_minute(one.created_at)}", counted(one.rows, "row"), one.why_left or ""]
         for one in batches[:SHOWN]
     ]
     yield from table(cells) if cells else ()

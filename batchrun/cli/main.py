@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from typing import Annotated, NoReturn
 
 import typer
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _run(given: list[str]) -> int:
     command = typer.main.get_command(app)
-    app_commands = set(getattr(command, "commands", {}))
+    app_commands = set(_names(command))
     try:
         code = command.main(args=given, prog_name="batchrun", standalone_mode=False)
     except _UsageError as error:
@@ -108,8 +109,14 @@ def _run(given: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  # the last border: people and programs get a sentence, not a traceback
-        return _bug(given, error)
+        return _bug(given, error, app_commands)
     return code if isinstance(code, int) else 0
+
+
+def _names(command: object) -> Iterator[str]:
+    for name, one in getattr(command, "commands", {}).items():
+        yield name
+        yield from (f"{name} {inner}" for inner in getattr(one, "commands", {}))
 
 
 def _said_by(error: Exception) -> str:
@@ -119,13 +126,22 @@ def _said_by(error: Exception) -> str:
 
 
 def _bad_command_line(given: list[str], message: str, commands: set[str]) -> int:
-    name = next((word for word in given if word in commands), "")
+    name = _named(given, commands)
     following = f"batchrun {name} --help" if name else "batchrun --help"
     _show(given, name, "bad-command-line", message, following)
     return COULD_NOT_START
 
 
-def _bug(given: list[str], error: Exception) -> int:
+def _named(given: list[str], commands: set[str]) -> str:
+    """Give the command that was meant: `run`, or of a group of commands the one in it, such as `journal backup`."""
+    place = next((place for place, word in enumerate(given) if word in commands), None)
+    if place is None:
+        return ""
+    in_a_group = " ".join(given[place : place + 2])
+    return in_a_group if in_a_group in commands else given[place]
+
+
+def _bug(given: list[str], error: Exception, commands: set[str]) -> int:
     """Tell a fault of batchrun itself in one sentence; the traceback is for whoever asks for it."""
     if os.environ.get("BATCHRUN_DEBUG"):
         raise error
@@ -133,7 +149,7 @@ def _bug(given: list[str], error: Exception) -> int:
         f"batchrun has a fault of its own ({type(error).__name__}); what was recorded is safe in the journal. "
         "Please report it, with what BATCHRUN_DEBUG=1 prints"
     )
-    _show(given, next(iter(given), ""), "bug", message, "batchrun status")
+    _show(given, _named(given, commands), "bug", message, "batchrun status")
     return STOPPED
 
 

@@ -93,6 +93,7 @@ def approve(
 
 def _show_plan(screen: Screen, file: PlanFile) -> None:
     from batchrun.cli.words import table
+    from batchrun.core.moments import to_the_minute
     from batchrun.io.plan_workbook import rehearsal
 
     plan = file.plan
@@ -105,7 +106,7 @@ def _show_plan(screen: Screen, file: PlanFile) -> None:
         ["left out", _left_out(plan)],
         *([f"total of {column}", _sum(by_state)] for column, by_state in plan.totals.items()),
         ["rehearsal", rehearsal(plan)],
-        ["made", f"by {plan.made_by} on {plan.host}, {plan.made_at[:16].replace('T', ' ')} UTC"],
+        ["made", f"by {plan.made_by} on {plan.host}, {to_the_minute(plan.made_at)} UTC"],
         ["SHA-256", file.sha256],
     ]
     screen.answer(screen.bold(f"{file.path.name}: {plan.job}"))

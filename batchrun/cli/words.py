@@ -8,6 +8,7 @@ from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from batchrun.core.moments import to_the_minute
 from batchrun.core.totals import grouped, unreadable
 from batchrun.model import ControlTotal, Problem, State
 
@@ -84,7 +85,7 @@ def outcome(one: Outcome, bold: Callable[[str], str]) -> list[str]:
 
 def batches(lines: Sequence[BatchLine]) -> list[str]:
     """Set batches of one job, a line each: its params, its name, when it was made, how its rows stand."""
-    heads = table([[_params(line), line.name, f"{line.created_at[:16].replace('T', ' ')} UTC"] for line in lines])
+    heads = table([[_params(line), line.name, f"{to_the_minute(line.created_at)} UTC"] for line in lines])
     heads = heads if any(line.params for line in lines) else [head.lstrip() for head in heads]
     return [text for head, line in zip(heads, lines, strict=True) for text in _batch(f"  {head}", line)]
 

@@ -17,6 +17,21 @@ SLOWEST_SHARE = 1 / 64
 FIRST_SPACING = 5.0
 LONGEST_SPACING = 30.0
 SHORTEST_SPACING = 0.001
+FEWEST_READINGS = 5.0
+MOST_READINGS = 200.0
+READERS = 8
+
+
+def reading_rate(per_second: float) -> float:
+    """Give how many readings of runs a second there may be, for a job that sends at a rate."""
+    return min(max(per_second, FEWEST_READINGS), MOST_READINGS)
+
+
+def readings(per_second: float, senders: int) -> tuple[float, int]:
+    """Give the same while rows are sent, and how many may be read at once; a job without a rate bounds neither."""
+    if per_second == inf:
+        return inf, senders
+    return reading_rate(per_second), min(senders, READERS)
 
 
 class Pace:

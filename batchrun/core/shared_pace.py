@@ -5,7 +5,7 @@ Times are seconds since 1970, passed in: the one clock that processes share.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 # Turns lie this much further apart than the rate asks for: no process sees what the others really send, so the lateness
 # of one must fit in between.
@@ -13,6 +13,15 @@ HEADROOM = 1.015
 LATE = 0.010  # what leaves later than this after its turn could meet the next ones in one window
 FURTHEST_TURNS = 200  # nobody takes turns further ahead: a clock that was set back would stand everything still
 FURTHEST_SECONDS = 10.0
+
+
+class Account(Protocol):
+    """The pace that all processes with one API key share; `spacing` is how many seconds this one's turns lie apart."""
+
+    spacing: float
+
+    async def turn(self, waiting: int = 1) -> None:
+        """Wait for a turn; so many wait for one, this one among them."""
 
 
 class Turns(NamedTuple):

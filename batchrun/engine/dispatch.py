@@ -34,7 +34,6 @@ class Dispatcher:
         *,
         last_run: str | None = None,
         on_open: Callable[[OpenRun], None] = lambda _run: None,
-        limit: int | None = None,
     ) -> None:
         self._journal = journal
         self._runners = runners
@@ -45,7 +44,7 @@ class Dispatcher:
         self._policy = policy
         self._conduct = Conduct(policy, clock.chance)
         self._on_open = on_open
-        self._feed = Feed(journal, clock, limit)
+        self._feed = Feed(journal, clock)
         self._last_run = last_run or INVENTED_RUN
         self._road = asyncio.Event()
         self._road.set()

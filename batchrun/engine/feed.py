@@ -16,7 +16,7 @@ class Feed:
     A worker that gets None has nothing more to do: no row is left, and none is under way that could come back.
     """
 
-    def __init__(self, journal: SenderJournal, clock: Clock, limit: int | None = None) -> None:
+    def __init__(self, journal: SenderJournal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._page: list[Outgoing] = []
@@ -26,7 +26,6 @@ class Feed:
         self._under_way = 0
         self._changed = asyncio.Event()
         self._reading = asyncio.Lock()
-        self._left = limit
         self._closed = False
 
     async def next(self) -> Outgoing | None:
@@ -80,10 +79,7 @@ class Feed:
             return self._fresh_at_hand()
 
     def _fresh_at_hand(self) -> Outgoing | None:
-        if not self._page or self._left == 0:
-            return None
-        self._left = None if self._left is None else self._left - 1
-        return self._page.pop()
+        return self._page.pop() if self._page else None
 
     async def _wait(self, changed: asyncio.Event) -> None:
         pause = max(0.0, self._back[0][0] - self._clock.monotonic()) if self._back else None

@@ -6,7 +6,8 @@ import asyncio
 from math import inf
 
 from batchrun.core.pacing import Pace, Window
-from batchrun.engine.ports import Account, Clock
+from batchrun.core.shared_pace import Account
+from batchrun.engine.ports import Clock
 
 NAP = 0.25
 HELD_UP = 0.25

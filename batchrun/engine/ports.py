@@ -96,15 +96,6 @@ class FollowerJournal(Protocol):
 BeforeWrite = Callable[[], Awaitable[None]]
 
 
-class Account(Protocol):
-    """The pace that several processes share; `spacing` is how far this process's turns lie apart, in seconds."""
-
-    spacing: float
-
-    async def turn(self, waiting: int = 1) -> None:
-        """Wait for a turn; so many wait for one, this one among them."""
-
-
 class Runner(Protocol):
     """The Runner API over one connection at a time."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from batchrun.core import evidence
 from batchrun.core.lifecycle import OPEN, UNSENT
+from batchrun.core.moments import to_the_second
 from batchrun.core.totals import as_json, counted
 from batchrun.errors import BadInput, CouldNotStart, Declined
 from batchrun.flows.clock import SystemClock
@@ -117,7 +118,7 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
         teller.warn(
             f"{counted(left, 'row')} of {line['name']} are still to be sent. Only ONE computer may go on with it: "
             f"never resume it again on {there}, or rows are sent TWICE and nobody notices. What was sent there since "
-            f"{_moment(manifest.made_at)} (UTC), this journal does not know"
+            f"{to_the_second(manifest.made_at)} (UTC), this journal does not know"
         )
     elif any(state in OPEN or state is State.IN_DOUBT for state in counts):
         teller.warn(f"some rows of {line['name']} are still open: go on with them here, and no more on {there}")
@@ -134,10 +135,6 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
     # Where nobody can answer, the command is the answer: it sends nothing, and takes nothing away.
     if teller.ask(question) is False:
         raise Declined("nothing was adopted")
-
-
-def _moment(text: str) -> str:
-    return text[:19].replace("T", " ")
 
 
 def _adopted(journal: Journal, pack: Pack, document: Mapping[str, Any], verdict: Verdict, teller: Teller) -> Adopted:

@@ -10,6 +10,7 @@ from pathlib import Path
 from batchrun.core.answers import Seen
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import ENDED
+from batchrun.core.pacing import reading_rate
 from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
@@ -21,7 +22,6 @@ from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.loops import run_loop
 from batchrun.flows.minding import CANCELLED
 from batchrun.flows.outcome import Outcome, outcome_of
-from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, journal_steps, system
 from batchrun.io.exchange import Route
@@ -106,7 +106,7 @@ async def _cancel_all(journal: Journal, batch: Batch, route: Route) -> tuple[int
         engine_journal = EngineJournal(writer)
         runs = list(await engine_journal.open_runs())
         per_second = parse_rate(batch.settings["rate"])
-        gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
+        gate = Gate(reading_rate(per_second), SystemClock())
         workers = min(int(batch.settings["concurrency"]), len(runs))
         told = await asyncio.gather(*(_cancel_some(runs, engine_journal, gate, route, batch) for _ in range(workers)))
         return sum(left for left, _ in told), next((refused for _, refused in told if refused is not None), None)

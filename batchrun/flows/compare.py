@@ -13,11 +13,12 @@ import batchrun
 from batchrun.core import cells, comparing, differences
 from batchrun.core.comparing import Amounts, Changes, Entry, Key, Side
 from batchrun.core.differences import Content, Watch
+from batchrun.core.moments import to_the_second
 from batchrun.core.prepare import Prepared
 from batchrun.core.suggestions import did_you_mean
 from batchrun.core.totals import counted, summed
 from batchrun.errors import BadCommandLine
-from batchrun.flows import preparing
+from batchrun.flows import expectations, preparing
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.compared import Compared
 from batchrun.flows.earlier import earlier_batch, label_of, months_like, some_journal
@@ -181,6 +182,7 @@ def _read_sheet(
             _note_changes(journal, found, look, waiting)
     _note_changes(journal, found, look, waiting)
     preparing.refuse_no_rows(found.through)
+    expectations.check_trailer(found.through)
     repeated: Counter[Key] = Counter(one.key for one in preparing.repeated_rows(found.through) if not one.is_invalid)
     for key, rows in repeated.items():
         found.new.take_out(key, rows)
@@ -203,7 +205,7 @@ def _content(result: Compared) -> ComparisonContent:
         "Sheet now": f"{result.input_name}: {counted(result.rows, 'row')}, {result.invalid:,} of them not compared",
         "Batch then": f"{batch.name}: {counted(result.rows_then, 'row')}, {result.invalid_then:,} of them not compared",
         "Its sheet": batch.input_name,
-        "Created (UTC)": batch.created_at[:19].replace("T", " "),
+        "Created (UTC)": to_the_second(batch.created_at),
         "Environment": f"{batch.environment}{simulated}",
         "API": "the local simulator" if batch.simulated else batch.base_url,
         "Threshold": f"an amount that moved by more than {result.threshold.normalize():f} % is told",

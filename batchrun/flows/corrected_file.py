@@ -12,8 +12,8 @@ from batchrun.core.suggestions import did_you_mean
 from batchrun.core.trailers import is_trailer
 from batchrun.errors import BadCommandLine, BadInput
 from batchrun.flows.loading import DEFAULT_SIZE
-from batchrun.io import journal_files
 from batchrun.io.source import SourceOptions, open_source
+from batchrun.io.whole_file import sha256_of
 from batchrun.model import SheetInfo, SourceRow
 
 REPORT_SHEET = "Rows"  # as `report --only` names it
@@ -103,7 +103,7 @@ def _without_trailer(spec: JobSpec, found: SheetInfo, rows: tuple[SourceRow, ...
 
 def _fingerprint(path: Path) -> str:
     try:
-        return journal_files.sha256_of(path)
+        return sha256_of(path)
     except FileNotFoundError:
         raise BadInput(f"there is no file {path}; check its name and folder.") from None
     except OSError as error:

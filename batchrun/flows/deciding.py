@@ -14,6 +14,7 @@ from batchrun.core import payloads, review
 from batchrun.core.conduct import Stop
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import READERS, reading_rate
 from batchrun.core.review import Decision, DecisionState
 from batchrun.engine.decide import Decider, Reviewer, Sending, Taken, Told
 from batchrun.engine.follow import Follower
@@ -26,7 +27,7 @@ from batchrun.flows.holding import VersionTeller
 from batchrun.flows.loops import soon
 from batchrun.flows.minding import Minder
 from batchrun.flows.outcome import INTERRUPTION
-from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS, Following
+from batchrun.flows.sending import Following
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_decisions, system
 from batchrun.io.exchange import Route
@@ -37,8 +38,6 @@ from batchrun.io.journal_steps import Step
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.io.review_api import ReviewApi
 from batchrun.model import State
-
-READERS = 8
 
 
 class DecisionKeeper:
@@ -142,7 +141,7 @@ class Deciding:
         writer = JournalWriter(self._journal, self._batch)
         journal = EngineJournal(writer, only=positions)
         journal.on_version = VersionTeller(self._journal, self._batch, self._teller).saw
-        per_second = min(max(parse_rate(self._batch.settings["rate"]), FEWEST_READINGS), MOST_READINGS)
+        per_second = reading_rate(parse_rate(self._batch.settings["rate"]))
         try:
             runs = await journal.open_runs()
             if not runs:

@@ -20,7 +20,7 @@ from batchrun.io import exchange, journal_batches
 from batchrun.io.api_key import ApiKey, find_key
 from batchrun.io.exchange import Route
 from batchrun.io.journal import open_journal
-from batchrun.io.journal_place import default_path
+from batchrun.io.journal_place import place_of
 from batchrun.io.runner_api import RunnerApi
 from batchrun.model import Environment
 
@@ -71,7 +71,7 @@ def _journal(path: Path | None) -> Finding:
 
 
 def _disk(path: Path | None) -> Finding:
-    folder = (path or default_path()).expanduser().resolve().parent
+    folder = place_of(path).parent
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

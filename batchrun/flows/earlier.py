@@ -17,7 +17,7 @@ from batchrun.io import journal_batches, journal_comparisons, system
 from batchrun.io.comparison_summary import Month
 from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch
-from batchrun.io.journal_place import default_path
+from batchrun.io.journal_place import place_of
 from batchrun.model import State, Summed
 
 
@@ -25,7 +25,7 @@ def some_journal(path: Path, job: LoadedJob, journal_path: Path | None) -> Journ
     """Open the journal; raise NotFound where there is none, for then there is nothing to compare with."""
     journal = journal_if_any(journal_path)
     if journal is None:
-        raise _nothing(path, job, journal_path or default_path())
+        raise _nothing(path, job, place_of(journal_path))
     return journal
 
 

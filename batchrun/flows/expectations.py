@@ -32,6 +32,11 @@ def check_expectations(through: Pass, totals: Totals) -> None:
         _check_rows(rows, where, through.rows)
     for expected in _expected_totals(through.job, totals.entries):
         _check_total(expected, totals)
+    check_trailer(through)
+
+
+def check_trailer(through: Pass) -> None:
+    """Hold all rows of the sheet against what its trailer tells of them; raise ExpectationFailed with both figures."""
     trailer = through.trailer
     if trailer is None:
         return

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from batchrun.core.canary import Canary, on_one_line
 from batchrun.core.cells import cut
 from batchrun.core.conduct import Stop
+from batchrun.core.moments import to_the_second
 from batchrun.errors import CouldNotStart
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.telling import Teller
@@ -178,4 +179,4 @@ def _canary_fact(set_up: Mapping[str, Any] | None) -> str:
 
 
 def _who(said: Mapping[str, Any]) -> str:
-    return f"{said['by']} at {said['at'][:19].replace('T', ' ')}"
+    return f"{said['by']} at {to_the_second(said['at'])}"

@@ -8,12 +8,7 @@ from batchrun.errors import BadCommandLine, NotFound
 from batchrun.io import journal_backup
 from batchrun.io.journal import journal_if_any
 from batchrun.io.journal_backup import Copied
-from batchrun.io.journal_place import default_path
-
-
-def place_of(journal_path: Path | None) -> Path:
-    """Give where the journal lies, or would lie."""
-    return journal_path.expanduser().resolve() if journal_path is not None else default_path()
+from batchrun.io.journal_place import place_of
 
 
 def backup(journal_path: Path | None, output: Path) -> tuple[Path, Copied]:

@@ -22,12 +22,12 @@ from batchrun.flows.run import refuse_unfinished, twin_of
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Teller
 from batchrun.flows.weighing import Weighed, weighed
-from batchrun.io import journal_batches, journal_files, journal_plans
+from batchrun.io import journal_batches, journal_plans
 from batchrun.io.journal import Journal, open_journal
 from batchrun.io.journal_batches import Batch, Draft
 from batchrun.io.journal_plans import ShownRow
 from batchrun.io.plan_workbook import PlanWorkbook, plan_workbook
-from batchrun.io.whole_file import write_new
+from batchrun.io.whole_file import sha256_of, write_new
 from batchrun.model import ControlTotal, State
 
 
@@ -92,7 +92,8 @@ def plan(
     content = made.sealed()
     sha256 = sealed_document.sha256(content)
     totals = found.weighed.totals.controls()
-    shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, job.spec.key, found.shown)
+    summed = job.spec.results.summed
+    shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, job.spec.key, summed, found.shown)
     _write(output, content, workbook, shown)
     for note in made.notes:
         teller.warn(note)
@@ -139,7 +140,7 @@ def _write(output: Path, content: bytes, workbook: Path, shown: PlanWorkbook) ->
 
 def _staged(journal: Journal, job: LoadedJob, origins: Origins, teller: Teller) -> _Staged:
     """Stage the job as a run does, look at what is staged, and let go of it."""
-    draft = staging.draft_of(job, origins, RunChoice(), journal_files.sha256_of(job.input))
+    draft = staging.draft_of(job, origins, RunChoice(), sha256_of(job.input))
     twin_of(journal, draft, RunChoice())
     with staging.staged(journal, draft) as batch_id:
         found = weighed(journal, batch_id, draft, job, teller)

@@ -22,6 +22,7 @@ from batchrun.flows.weighing import Weighed
 from batchrun.io import approval_keys, journal_files, journal_plans, spec_file, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, Draft
+from batchrun.io.whole_file import sha256_of
 
 LARGEST = 1 << 30
 
@@ -200,7 +201,7 @@ def _refuse_changed_files(found: Approved) -> None:
 def _sha256(path: Path) -> str:
     """Give a file's SHA-256, also of one that cannot be read: then it is no file's."""
     try:
-        return journal_files.sha256_of(path)
+        return sha256_of(path)
     except OSError:
         return plans.NO_FILE
 

@@ -17,7 +17,7 @@ from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_purges, system
 from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch, text_time
-from batchrun.io.journal_place import default_path
+from batchrun.io.journal_place import place_of
 from batchrun.model import State
 
 SHOWN = 20
@@ -91,8 +91,7 @@ def purge(
     """Purge every batch that was made before a time and is over; one transaction a batch, then the file anew."""
     journal = journal_if_any(journal_path)
     if journal is None:
-        place = journal_path or default_path()
-        raise NotFound(f"there is no journal at {place}, so there is nothing to purge")
+        raise NotFound(f"there is no journal at {place_of(journal_path)}, so there is nothing to purge")
     try:
         found = _found(journal, before, dry_run=dry_run)
         if dry_run:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import API_EVENTS, ENDED, OPEN
+from batchrun.core.pacing import READERS, reading_rate
 from batchrun.core.readings import read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
@@ -20,14 +21,11 @@ from batchrun.flows.holding import VersionTeller
 from batchrun.flows.loops import run_loop
 from batchrun.flows.offering import offers
 from batchrun.flows.outcome import Outcome, outcome_of
-from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
-
-READERS = 8
 
 
 def refresh(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
@@ -52,7 +50,7 @@ async def _read_all(journal: Journal, batch: Batch, route: Route, teller: Teller
         engine_journal.on_version = VersionTeller(journal, batch, teller).saw
         runs = list(await engine_journal.open_runs())
         per_second = parse_rate(batch.settings["rate"])
-        gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
+        gate = Gate(reading_rate(per_second), SystemClock())
         told = await asyncio.gather(*(_reader(runs, engine_journal, gate, route, batch) for _ in range(READERS)))
         return next((refused for refused in told if refused is not None), None)
     finally:

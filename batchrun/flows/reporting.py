@@ -13,11 +13,11 @@ from batchrun.flows.contents import LeftOver, content
 from batchrun.flows.folding import fold
 from batchrun.flows.purged import tell_purged
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_files, journal_workbooks, workbook_lock
+from batchrun.io import journal_batches, journal_workbooks, workbook_lock
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_workbooks import WrittenWorkbook
-from batchrun.io.whole_file import NOTHING, ChangedMeanwhile
+from batchrun.io.whole_file import NOTHING, ChangedMeanwhile, sha256_of
 from batchrun.io.workbook import write_workbook
 from batchrun.io.workbook_kept import keep
 from batchrun.io.workbook_reading import WorkbookCopy, open_copy
@@ -96,7 +96,7 @@ def _write_at(journal: Journal, batch: Batch, path: Path, handed_in: str | None,
         raise _LeftAlone(f"is open in Excel{'' if who == workbook_lock.SOMEBODY else f' by {who}'}")
     if not path.exists():
         return _save(journal, batch, path, LeftOver(), NOTHING, teller)
-    sha256 = journal_files.sha256_of(path)
+    sha256 = sha256_of(path)
     if handed_in not in (None, sha256):
         raise _LeftAlone("was changed since it was read")
     with journal.reading() as connection:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import Event
-from batchrun.core.pacing import backoff
+from batchrun.core.pacing import READERS, backoff, reading_rate
 from batchrun.core.readings import Reading, read
 from batchrun.core.settling import disproof, too_young
 from batchrun.core.totals import Totals, grouped
@@ -20,7 +20,6 @@ from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.purged import refuse_purged
-from batchrun.flows.sending import FEWEST_READINGS, MOST_READINGS
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_rows, journal_steps, system
 from batchrun.io.exchange import Route
@@ -32,7 +31,6 @@ from batchrun.io.runner_api import RunnerApi
 from batchrun.io.settlements import Settlement
 from batchrun.model import State
 
-READERS = 8
 READINGS = 10
 LARGEST_NUMBER = 2**63 - 1  # of SQLite
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0
@@ -143,7 +141,7 @@ def _readings(journal: Journal, batch: Batch, found: list[tuple[RowRecord, Settl
 async def read_runs(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -> dict[int, Reading]:
     """Read runs, each with a number of its own; one that cannot be read is asked for again."""
     per_second = parse_rate(batch.settings["rate"])
-    gate = Gate(min(max(per_second, FEWEST_READINGS), MOST_READINGS), SystemClock())
+    gate = Gate(reading_rate(per_second), SystemClock())
     left, readings = list(wanted), dict[int, Reading]()
     await asyncio.gather(*(_reader(route, batch, gate, left, readings) for _ in range(min(READERS, len(wanted)))))
     return readings

@@ -15,17 +15,19 @@ from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import AlreadyRan, BadCommandLine, BadSpec, Declined, PlanRefused
 from batchrun.flows import holding, planned, staging
 from batchrun.flows.clock import SystemClock
+from batchrun.flows.doors import Doors, doors_for
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.outcome import Outcome, next_command
 from batchrun.flows.planned import Approved, plan_command
-from batchrun.flows.sending import Doors, Following, doors_for, go_on
+from batchrun.flows.sending import Following, go_on
 from batchrun.flows.staging import RunChoice
 from batchrun.flows.telling import Teller
 from batchrun.flows.weighing import weighed
-from batchrun.io import journal_batches, journal_files, journal_rows
+from batchrun.io import journal_batches, journal_rows
 from batchrun.io.journal import Journal, open_journal
 from batchrun.io.journal_batches import Batch, Draft
+from batchrun.io.whole_file import sha256_of
 from batchrun.model import State
 
 
@@ -50,7 +52,7 @@ def run(
         _refuse_unplanned(job, run_choice, origins, approved)
         journal = open_journal(journal_path)
         try:
-            sha256 = journal_files.sha256_of(job.input)
+            sha256 = sha256_of(job.input)
             draft = staging.draft_of(job, origins, run_choice, sha256)
             if approved is not None:
                 draft = planned.proved(approved, job, draft)

@@ -13,6 +13,7 @@ from pathlib import Path
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
 from batchrun.core.lifecycle import ENDED, NEVER_SENT
+from batchrun.core.pacing import readings
 from batchrun.core.totals import counted
 from batchrun.engine.dispatch import Dispatcher
 from batchrun.engine.follow import Follower
@@ -21,7 +22,7 @@ from batchrun.engine.ports import Watch
 from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import events_file, holding, looking, reporting
 from batchrun.flows.clock import SystemClock
-from batchrun.flows.doors import Doors, doors_for, runner
+from batchrun.flows.doors import Doors, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.folding import fold
 from batchrun.flows.holding import VERSION_CHANGED, VersionTeller
@@ -37,11 +38,6 @@ from batchrun.io.journal_writer import JournalWriter
 from batchrun.io.runner_api import RunnerApi
 from batchrun.model import State
 
-__all__ = ["Doors", "Following", "doors_for", "go_on"]
-
-FEWEST_READINGS = 5.0
-MOST_READINGS = 200.0
-READERS = 8
 HOUR = 3600.0
 
 
@@ -51,7 +47,6 @@ class Following:
 
     follow: bool = True
     wait: float | None = None
-    limit: int | None = None
     events: Path | None = None
 
     @property
@@ -197,7 +192,6 @@ class _Sending:
                 self._policy(total),
                 last_run=self._last_run(),
                 on_open=follower.add if self._following.follow else lambda _run: None,
-                limit=self._following.limit,
             )
             return await self._both(journal, dispatcher, follower, watch)
 
@@ -290,13 +284,6 @@ class _Sending:
         finally:
             for one in made:
                 await one.aclose()
-
-
-def readings(per_second: float, senders: int) -> tuple[float, int]:
-    """Give how many readings a second there may be, and how many at once; a job without a rate has none for either."""
-    if per_second == inf:
-        return inf, senders
-    return min(max(per_second, FEWEST_READINGS), MOST_READINGS), min(senders, READERS)
 
 
 async def _ended(sending: asyncio.Task[Stop | None], dispatcher: Dispatcher) -> Stop | None:

@@ -48,7 +48,6 @@ class RunChoice:
     or_resume: bool = False
     canary: int | None = None
     output: Path | None = None
-    wait: float | None = None
     grace: float | None = None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from batchrun.core import approval, latencies
 from batchrun.core.durations import words
 from batchrun.core.lifecycle import ENDED
+from batchrun.core.moments import to_the_second
 from batchrun.flows import holding
 from batchrun.flows.figures import Figures
 from batchrun.io import journal_rows
@@ -49,7 +50,7 @@ def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[da
         "Params": ", ".join(f"{name} {value}" for name, value in batch.params.items()),
         "API": batch.base_url,
         "Started by": f"{batch.made_by} on {batch.host}",
-        "Created (UTC)": batch.created_at[:19].replace("T", " "),
+        "Created (UTC)": to_the_second(batch.created_at),
         "First sent (UTC)": _time(min(starts, default=None)),
         "Last ended (UTC)": _time(max(ends, default=None)),
         **_plan_facts(batch.settings.get("plan")),

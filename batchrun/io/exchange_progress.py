@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from batchrun.core.answers import Fault, Seen
+from batchrun.core.shared_pace import Account
 from batchrun.io.api_key import ApiKey
 
 # The milestones of an exchange, by the names that httpcore gives them; both ways tell of them.
@@ -38,15 +39,6 @@ class Outcome(NamedTuple):
 
     fault: Fault | None = None
     detail: str = ""
-
-
-class Account(Protocol):
-    """The pace that all processes with the same key share; `spacing` is how far this one's turns lie apart."""
-
-    spacing: float
-
-    async def turn(self, waiting: int = 1) -> None:
-        """Wait for a turn; so many wait for one, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from batchrun.errors import JournalUnusable, Stopped
 from batchrun.io import journal_migrations, system
-from batchrun.io.journal_place import default_path, place_if_any
+from batchrun.io.journal_place import place_if_any, place_of
 from batchrun.io.journal_tables import VERSION, meta, metadata
 
 BUSY_SECONDS = 30
@@ -128,7 +128,7 @@ class Journal:
 
 def open_journal(path: Path | None = None) -> Journal:
     """Open the journal, and make it where there is none. Raise JournalUnusable in one sentence."""
-    place = path.expanduser().resolve() if path is not None else default_path()
+    place = place_of(path)
     try:
         system.refuse_shared_folder(place.parent)
         system.make_private_folder(place.parent)

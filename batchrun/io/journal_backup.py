@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchrun.errors import CouldNotStart
-from batchrun.io import journal_files, system, whole_file
+from batchrun.io import system, whole_file
 
 COUNTED = {
     "batches": "SELECT count(*) FROM batches WHERE name IS NOT NULL",
@@ -53,7 +53,7 @@ def _backup(journal: Path, wanted: Path) -> Copied:
         system.make_private(beside)
         counts = _copy(journal, beside)
         whole_file.sync(beside)
-        sha256 = journal_files.sha256_of(beside)
+        sha256 = whole_file.sha256_of(beside)
         whole_file.rename_new(beside, wanted)
     finally:
         for path in (beside, *(beside.with_name(f"{beside.name}-{part}") for part in ("wal", "shm", "journal"))):

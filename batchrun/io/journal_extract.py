@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Column, Connection, LargeBinary, Select, Table, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, LargeBinary, Select, Table, insert, select
 from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 from sqlalchemy.exc import OperationalError, StatementError
 
 from batchrun.core import evidence
+from batchrun.io import journal_versions
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_tables import (
     adoptions,
@@ -109,8 +110,13 @@ def _of_batch(table: Table, batch: Batch) -> Select[Any]:
     if table is deliveries:
         runs = select(run_ids.c.run_id).where(run_ids.c.batch_id == batch.id)
         return select(table).where(table.c.run_id.in_(runs)).order_by(table.c.id)
-    by = (table.c.position, table.c.attempt) if table is run_ids else tuple(table.primary_key.columns)
-    return select(table).where(table.c.batch_id == batch.id).order_by(*by)
+    return select(table).where(table.c.batch_id == batch.id).order_by(*_order(table))
+
+
+def _order(table: Table) -> Iterable[ColumnElement[Any]]:
+    if table is versions_seen:
+        return (journal_versions.AS_KEPT,)  # its primary key is a name, which tells nothing of what came first
+    return (table.c.position, table.c.attempt) if table is run_ids else table.primary_key.columns
 
 
 def _told(value: Any, form: Form | None) -> bytes | str:

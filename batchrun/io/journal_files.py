@@ -16,16 +16,10 @@ from batchrun.io.journal_tables import file_pieces
 PIECE = 1 << 20
 
 
-def sha256_of(path: Path) -> str:
-    """Give the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def keep_file(connection: Connection, path: Path, sha256: str) -> None:
     """Copy a file into the journal; raise BadInput where its bytes are not those that were read."""
     digest = hashlib.sha256()
-    known = _is_kept(connection, sha256)
+    known = is_kept(connection, sha256)
     with path.open("rb") as file:
         for number, piece in enumerate(_read_pieces(file)):
             digest.update(piece)
@@ -43,7 +37,7 @@ def _read_pieces(file: BinaryIO) -> Iterator[bytes]:
 def keep_bytes(connection: Connection, content: bytes) -> str:
     """Keep a small file's bytes; give their SHA-256."""
     sha256 = hashlib.sha256(content).hexdigest()
-    if not _is_kept(connection, sha256):
+    if not is_kept(connection, sha256):
         for number, start in enumerate(range(0, max(len(content), 1), PIECE)):
             _insert(connection, sha256, number, content[start : start + PIECE])
     return sha256
@@ -51,7 +45,7 @@ def keep_bytes(connection: Connection, content: bytes) -> str:
 
 def keep_pieces(connection: Connection, sha256: str, pieces: Iterable[bytes]) -> None:
     """Keep a file that comes in pieces, however large; its hash is its teller's to prove."""
-    if _is_kept(connection, sha256):
+    if is_kept(connection, sha256):
         for _ in pieces:
             pass
         return
@@ -63,31 +57,23 @@ def keep_pieces(connection: Connection, sha256: str, pieces: Iterable[bytes]) ->
         _insert(connection, sha256, 0, b"")  # an empty file has one piece, too
 
 
-def is_kept(connection: Connection, sha256: str) -> bool:
-    """Tell whether the journal holds a file."""
-    return _is_kept(connection, sha256)
-
-
-def kept_pieces(connection: Connection, sha256: str) -> Iterator[bytes]:
-    """Give back what was kept, a piece at a time; nothing where nothing was."""
-    return _pieces(connection, sha256)
-
-
 def kept_bytes(connection: Connection, sha256: str) -> bytes:
     """Give back what was kept."""
-    pieces = list(_pieces(connection, sha256))
+    pieces = list(kept_pieces(connection, sha256))
     if not pieces:
         raise NotFound(f"the journal holds no file with the SHA-256 {sha256}")
     return b"".join(pieces)
 
 
-def _pieces(connection: Connection, sha256: str) -> Iterator[bytes]:
+def kept_pieces(connection: Connection, sha256: str) -> Iterator[bytes]:
+    """Give back what was kept, a piece at a time; nothing where nothing was."""
     wanted = select(file_pieces.c.content).where(file_pieces.c.sha256 == sha256).order_by(file_pieces.c.piece)
     for (content,) in connection.execute(wanted):
         yield zlib.decompress(content)
 
 
-def _is_kept(connection: Connection, sha256: str) -> bool:
+def is_kept(connection: Connection, sha256: str) -> bool:
+    """Tell whether the journal holds a file."""
     return connection.execute(select(file_pieces.c.piece).where(file_pieces.c.sha256 == sha256)).first() is not None
 
 

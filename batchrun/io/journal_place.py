@@ -14,7 +14,12 @@ def default_path() -> Path:
     return Path(named).expanduser().resolve() if named else system.state_folder() / "journal.db"
 
 
+def place_of(path: Path | None = None) -> Path:
+    """Give the place of the journal that is named, or of the user's, whether it is there or not."""
+    return path.expanduser().resolve() if path is not None else default_path()
+
+
 def place_if_any(path: Path | None = None) -> Path | None:
-    """Give the place of the journal that is named, or of the user's; None where there is none yet."""
-    place = path.expanduser().resolve() if path is not None else default_path()
+    """Give the same; None where there is none yet."""
+    place = place_of(path)
     return place if place.exists() else None

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_tables import batches, rows, versions_seen
 
-_ORDER: ColumnElement[int] = literal_column("versions_seen.rowid")  # as they were kept: clocks are set back
+AS_KEPT: ColumnElement[int] = literal_column("versions_seen.rowid")  # the order that counts: clocks are set back
 
 
 class Seen(NamedTuple):
@@ -37,7 +37,7 @@ def seen(connection: Connection, batch: Batch) -> list[Seen]:
     """Give the versions of a batch's runs, the one that was seen first first."""
     its_row = (rows.c.batch_id == versions_seen.c.batch_id) & (rows.c.position == versions_seen.c.position)
     wanted = select(versions_seen.c.version_id, rows.c.number).join(rows, its_row)
-    found = connection.execute(wanted.where(versions_seen.c.batch_id == batch.id).order_by(_ORDER))
+    found = connection.execute(wanted.where(versions_seen.c.batch_id == batch.id).order_by(AS_KEPT))
     return [Seen(version, number) for version, number in found]
 
 
@@ -47,7 +47,7 @@ def of_last_batch(connection: Connection, batch: Batch) -> tuple[str, str] | Non
         select(batches.c.name, versions_seen.c.version_id)
         .join(batches, batches.c.id == versions_seen.c.batch_id)
         .where(batches.c.world == batch.world, batches.c.id < batch.id, batches.c.name.is_not(None))
-        .order_by(batches.c.id.desc(), _ORDER.desc())
+        .order_by(batches.c.id.desc(), AS_KEPT.desc())
         .limit(1)
     )
     found = connection.execute(wanted).first()

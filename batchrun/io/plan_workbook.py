@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchrun.core.durations import words
+from batchrun.core.moments import to_the_second
 from batchrun.core.plan import Plan
-from batchrun.core.totals import counted
+from batchrun.core.totals import amount_of, counted, decimals_of_columns
 from batchrun.io.journal_batches import parse_time
 from batchrun.io.journal_plans import ShownRow
 from batchrun.io.workbook import MAX_ROWS, Sheet, save_sheets
@@ -33,7 +34,7 @@ from batchrun.io.workbook_style import (
     tint_states,
 )
 from batchrun.io.workbook_summary import dress_summary
-from batchrun.model import ControlTotal, Number, State, Summary, column_letters
+from batchrun.model import ControlTotal, Number, SplitAmount, State, Summary, Summed, column_letters
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -46,7 +47,7 @@ _LINE_HEIGHT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class PlanWorkbook:
-    """What the workbook says: the plan, the SHA-256 of its file, and its rows with the names of their key columns."""
+    """What the workbook says: the plan, the SHA-256 of its file, and its rows, with what names and sums them up."""
 
     path: Path
     sha256: str
@@ -54,6 +55,7 @@ class PlanWorkbook:
     counts: Mapping[State, int]
     totals: tuple[ControlTotal, ...]
     key: tuple[str, ...]
+    summed: tuple[Summed, ...]
     rows: Sequence[ShownRow]
 
     @property
@@ -94,7 +96,7 @@ def _facts(content: PlanWorkbook) -> Iterator[tuple[str, str]]:
     yield "Duplicates", _duplicates(plan)
     yield "Rehearsal", rehearsal(plan)
     yield "Made by", f"{plan.made_by} on {plan.host}"
-    yield "Made at (UTC)", plan.made_at[:19].replace("T", " ")
+    yield "Made at (UTC)", to_the_second(plan.made_at)
     yield "Made with", f"batchrun {plan.made_with}"
     yield "Job spec", plan.spec.name
     yield "Spec SHA-256", plan.spec.sha256
@@ -174,27 +176,52 @@ def _bodies(
     content: PlanWorkbook, cells: CellEncoders, folder: Path, max_rows: int, held: ExitStack
 ) -> Iterable[tuple[SheetBody, Widths]]:
     names = _names(content)
-    amounts = [cells.amount(control.decimals) for control in content.totals]
+    sums, decimals = _sums(content), decimals_of_columns(content.totals)
+    amounts = [cells.text if one.splits else cells.amount(decimals.get(one.name, 0)) for one in sums]
     encoders = [cells.any, *[cells.text] * len(content.key), *amounts, cells.text, cells.text]
     bodies: list[tuple[SheetBody, Widths]] = []
     for row in content.rows:
         if not bodies or bodies[-1][0].rows == max_rows:
             bodies.append((held.enter_context(SheetBody(folder, len(names))), Widths(names, {WHY: _WHY_WIDTH})))
         body, widths = bodies[-1]
-        values = _values(row, len(content.key))
+        values = _values(row, len(content.key), sums)
         widths.see(values)
         body.append([encode(value) for encode, value in zip(encoders, values, strict=True)])
     return bodies
 
 
 def _names(content: PlanWorkbook) -> tuple[str, ...]:
-    return (ROW, *content.key, *(control.column for control in content.totals), STATE, WHY)
+    return (ROW, *content.key, *(one.name for one in _sums(content)), STATE, WHY)
 
 
-def _values(row: ShownRow, keys: int) -> tuple[Any, ...]:
+class _Sum(NamedTuple):
+    """A column of the sheet that is added up, or one that `splits` such a sum; `place` is that of the row's amount."""
+
+    name: str
+    place: int
+    splits: bool
+
+    def of(self, row: ShownRow) -> Number | str | None:
+        amount = row.amounts[self.place]
+        if self.splits:
+            return (amount.value if isinstance(amount, SplitAmount) else None) or ""
+        number = amount_of(amount)
+        return None if number is None else Number(number)
+
+
+def _sums(content: PlanWorkbook) -> list[_Sum]:
+    """Give the columns by which the totals come about, each once; one that is part of the key is there already."""
+    found: dict[str, _Sum] = {}
+    for place, one in enumerate(content.summed):
+        found.setdefault(one.column, _Sum(one.column, place, splits=False))
+        if one.by is not None and one.by not in content.key:
+            found.setdefault(one.by, _Sum(one.by, place, splits=True))
+    return list(found.values())
+
+
+def _values(row: ShownRow, keys: int, sums: Sequence[_Sum]) -> tuple[Any, ...]:
     key = (*row.key, *[""] * keys)[:keys]  # a row that could not be read has none
-    amounts = [None if amount is None else Number(amount) for amount in row.amounts]
-    return (row.number, *key, *amounts, row.state.value, row.why or "")
+    return (row.number, *key, *(one.of(row) for one in sums), row.state.value, row.why or "")
 
 
 def _dress_rows(content: PlanWorkbook, body: SheetBody, widths: Widths) -> Callable[..., None]:

@@ -102,7 +102,13 @@ def rename_new(beside: Path, path: Path) -> None:
         beside.rename(path)
 
 
-def sha256_of(file: BinaryIO) -> str:
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return sha256_of_open(file)
+
+
+def sha256_of_open(file: BinaryIO) -> str:
     """Give the SHA-256 of a whole open file."""
     digest = hashlib.sha256()
     file.seek(0)
@@ -113,8 +119,7 @@ def sha256_of(file: BinaryIO) -> str:
 
 def _refuse_changed(target: Path, sha256: str) -> None:
     try:
-        with target.open("rb") as file:
-            found = sha256_of(file)
+        found = sha256_of(target)
     except FileNotFoundError:
         raise ChangedMeanwhile(target) from None
     if found != sha256:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from batchrun.io import doubts_sheet
-from batchrun.io.whole_file import sha256_of, whole_file
+from batchrun.io.whole_file import sha256_of_open, whole_file
 from batchrun.io.workbook_body import MAX_ROWS, SheetBody, splice, verify
 from batchrun.io.workbook_cells import CellEncoders
 from batchrun.io.workbook_content import WorkbookContent
@@ -112,7 +112,7 @@ def save_sheets(workbook: Workbook, sheets: list[Sheet], title: str, made_at: da
     replaced = {_PROPERTIES: _properties(workbook, title, made_at), _STYLES: _in_arial(frame)}
     splice(frame, bodies, replaced, file)
     verify(file, {name: body.rows for name, body in bodies.items()})
-    return sha256_of(file)
+    return sha256_of_open(file)
 
 
 def _in_arial(frame: BinaryIO) -> bytes:

@@ -79,6 +79,18 @@ def names(entries: Iterable[Mapping[str, Any]]) -> list[str]:
     return [entry["key"] for entry in entries]
 
 
+def test_a_sheet_that_its_own_trailer_denies_is_not_compared(desk: MonthlyDesk) -> None:
+    trailer = "trailer: {when: {column: Invoice No, equals: TOTAL}, rows: Vendor, totals: {Amount: Amount}}"
+    desk.job(lambda text: monthly(text).replace("{month}.csv'", f"{{month}}.csv', {trailer}"))
+    total = dict(zip(HEADERS, ("TOTAL", "4", "230.00", "", ""), strict=True))
+    desk.month(10, [*OCTOBER, total])
+    desk.sheet([*NOVEMBER, {**total, "Amount": "295.50"}], "payouts-11.csv")
+    assert "The trailer (payouts-11.csv!6) agrees with the 4 rows above it." in desk.compared()["notes"]
+    desk.sheet([*NOVEMBER[:3], {**total, "Amount": "295.50"}], "payouts-11.csv")
+    refused = desk.compare("--json").ended(2)
+    assert "4 rows were expected (the trailer, payouts-11.csv!B5)" in refused.document["error"]["message"]
+
+
 def test_keys_fields_and_amounts_are_held_against_the_last_month(desk: MonthlyDesk) -> None:
     desk.month(10, OCTOBER)
     desk.sheet(NOVEMBER, "payouts-11.csv")

@@ -230,6 +230,22 @@ def test_many_currencies_fit_a_screen(desk: QuickCommands) -> None:
     assert "Amount CU8  800.25  800.25" in lines
 
 
+def test_a_plan_shows_each_amount_with_what_splits_its_total_and_is_run_as_it_is(desk: QuickCommands) -> None:
+    written(desk, ROWS)
+    said(desk, change=lambda text: text.replace("{sum: Amount, by: Currency}", "Amount, {sum: Amount, by: Currency}"))
+    there = ("--base-url", desk.server.origin)
+    planned = desk.command("plan", "payouts.yaml", "-o", "october.plan.json", "--json", *there).ended(0).document
+    assert planned["totals"]["Amount USD"] == {"ready": "12.625"}
+    book = load_workbook(planned["workbook"])
+    header, first, *_ = list(book["Rows"].values)
+    book.close()
+    assert header[1:5] == ("Invoice No", "Amount", "Currency", "state")
+    assert first[1:4] == ("00001", 10, "EUR")
+    desk.command("approve", "october.plan.json", "--as", "ana", "--yes").ended(0)
+    done = desk.crasher.run(["run", "--plan", "october.plan.json", "--json"], desk.folder, desk.environment)
+    assert json.loads(done.stdout)["totals"]["Amount USD"] == {"completed": "12.625"}
+
+
 # ------------------------------------------------------------------------------------------------ a trailer
 
 

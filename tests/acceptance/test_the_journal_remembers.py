@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crashing_batchrun import CRASHED, CrashDesk, Crasher, a_crasher, at_a_crash_desk
+from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import Outcome, in_the_background, invoices, killed, until, with_cell
 from ledger_server import Fault, at_a_ledger, for_keys
 from review_desk import at_a_review_desk
@@ -27,12 +27,6 @@ HISTORY_KEYS = {
 }
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the crasher forks")
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    with a_crasher() as one:
-        yield one
 
 
 @contextmanager

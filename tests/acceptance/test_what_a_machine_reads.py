@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from finance_desk import BATCH_COMMANDS, DOCUMENT_KEYS, Desk, Outcome, at_a_desk, invoices
 
+from batchrun.cli.documents import DOCUMENTS
+
 STARTS: dict[str, list[str]] = {
     "no such option": ["run", "payouts.yaml", "--json", "--nope"],
     "no job": ["run", "--json"],
@@ -36,6 +38,8 @@ OTHERS: dict[str, list[str]] = {
     "show without a row": ["show", "last", "--json"],
     "check of nothing": ["check", "missing.yaml", "--json"],
     "simulate with an unknown knob": ["simulate", "--json", "--knob", "nope=1"],
+    "a backup without a place": ["journal", "backup", "--json"],
+    "a key for nobody": ["key", "new", "--json", "--as"],
 }
 
 
@@ -74,6 +78,9 @@ def test_a_command_that_cannot_start_says_so_in_one_sentence_and_one_document(
     assert " ".join(sentence.split()) in outcome.words
     assert len([line for line in outcome.stderr.splitlines() if line.startswith("Error: ")]) == 1
     assert "Traceback" not in outcome.stderr
+    if words[0] in ("journal", "key"):
+        assert set(outcome.document) == set(DOCUMENTS[" ".join(words[:2])])
+        assert f"Next: batchrun {' '.join(words[:2])} --help" in outcome.stderr
     if words[0] == "check":
         assert {name: outcome.document[name] for name in ("rows", "valid", "invalid", "duplicates", "problems")} == {
             **dict.fromkeys(("rows", "valid", "invalid", "duplicates"), 0),

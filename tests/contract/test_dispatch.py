@@ -46,7 +46,6 @@ class Sending:
     clock: FakeClock = field(default_factory=FakeClock)
     watch: FakeWatch = field(default_factory=FakeWatch)
     opened: list[OpenRun] = field(default_factory=list)
-    limit: int | None = None
     last_run: str | None = None
     dispatcher: Dispatcher = field(init=False)
     seconds: float = 0.0
@@ -63,7 +62,6 @@ class Sending:
                 self.policy,
                 last_run=self.last_run,
                 on_open=self.opened.append,
-                limit=self.limit,
             )
             aside = asyncio.ensure_future(meanwhile(self)) if meanwhile else None
             stop = await self.dispatcher.run()
@@ -144,19 +142,6 @@ def test_a_row_that_another_process_moved_is_not_sent() -> None:
     sending = Sending(journal, FakeApi(), concurrency=1, rate=1.0)
     assert sending.run(meanwhile) is None
     assert b"{2}" not in sending.sent()
-
-
-def test_no_more_rows_are_sent_than_asked_for() -> None:
-    sending = Sending(FakeJournal.of(50), FakeApi(), limit=3)
-    assert sending.run() is None
-    assert len(sending.api.bodies) == 3
-    assert sending.journal.states().count(State.READY) == 47
-
-
-def test_a_limit_counts_a_row_once_however_often_it_comes_back() -> None:
-    sending = Sending(FakeJournal.of(9), FakeApi(start=in_turn([status(429)] * 2)), concurrency=1, limit=3)
-    assert sending.run() is None
-    assert sending.journal.states().count(State.RUNNING) == 3
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])

@@ -17,10 +17,19 @@ from sqlalchemy import insert, select, update
 from batchrun.core import evidence
 from batchrun.core.lifecycle import Event
 from batchrun.core.review import Decision, DecisionState
-from batchrun.errors import BadCommandLine, BadInput, CouldNotStart, Declined
+from batchrun.errors import BadInput, CouldNotStart, Declined
+from batchrun.flows import holding
 from batchrun.flows.adopt import Adopted, adopt
 from batchrun.flows.verify import verify
-from batchrun.io import journal_batches, journal_corrections, journal_decisions, journal_files, journal_steps, system
+from batchrun.io import (
+    journal_batches,
+    journal_corrections,
+    journal_decisions,
+    journal_files,
+    journal_steps,
+    journal_versions,
+    system,
+)
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_corrections import NewValues, Origin
@@ -154,6 +163,19 @@ def test_an_adopted_batch_is_the_same_in_every_table(tmp_path: Path) -> None:
                 assert journal_files.kept_bytes(connection, sha256) == journal_files.kept_bytes(before, sha256)
 
 
+def test_versions_of_the_procedure_keep_their_order_whatever_they_are_called(tmp_path: Path) -> None:
+    with two_laptops(tmp_path) as (old, new):
+        batch = small_batch(old)
+        with old.writing() as connection:
+            journal_versions.keep(connection, batch, [("v_9", 0, NOW), ("v_10", 1, NOW), ("v_2", 3, NOW)])
+        done = taken_in(new, pack_of(old, batch, tmp_path / "pack.zip").path)
+        with new.reading() as connection:
+            here = named(new, done.batch)
+            assert [one.version_id for one in journal_versions.seen(connection, here)] == ["v_9", "v_10", "v_2"]
+            hold = holding.hold_of(connection, here)
+    assert hold is not None and "changed from v_9 to v_10" in hold.sentence
+
+
 def test_what_was_handed_in_is_in_the_pack(tmp_path: Path) -> None:
     with opened(tmp_path / "journal.db") as journal:
         path = pack_of(journal, whole_batch(journal), tmp_path / "pack.zip").path
@@ -281,9 +303,9 @@ def test_a_pack_of_a_newer_journal_is_refused(tmp_path: Path) -> None:
 
 def test_live_is_asked_about(tmp_path: Path) -> None:
     made = small_pack(tmp_path, environment="live")
+    with opened(tmp_path / "nobody" / "journal.db") as new:
+        assert taken_in(new, made.path, Listener(None)).batch == "payouts-001", "where nobody can be asked, it is told"
     with opened(tmp_path / "new" / "journal.db") as new:
-        with pytest.raises(BadCommandLine, match="--yes"):
-            taken_in(new, made.path, Listener(None))
         with pytest.raises(Declined):
             taken_in(new, made.path, Listener(False))
         listener = Listener(True)

@@ -19,7 +19,8 @@ from journals import add_batch, opened, states
 from batchrun.errors import BadCommandLine, CouldNotStart, JournalUnusable, NotFound
 from batchrun.flows import keeping
 from batchrun.io import journal_backup, journal_batches
-from batchrun.io.journal import Journal, default_path
+from batchrun.io.journal import Journal
+from batchrun.io.journal_place import default_path, place_of
 
 
 def left_over(folder: Path) -> list[str]:
@@ -149,8 +150,8 @@ def test_where_no_journal_is_none_is_made_or_copied(tmp_path: Path, monkeypatch:
         keeping.backup(tmp_path / "none.db", tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("BATCHRUN_JOURNAL", str(tmp_path / "other.db"))
-    assert keeping.place_of(None) == default_path() == tmp_path / "other.db"
-    assert keeping.place_of(tmp_path / "." / "named.db") == tmp_path / "named.db"
+    assert place_of(None) == default_path() == tmp_path / "other.db"
+    assert place_of(tmp_path / "." / "named.db") == tmp_path / "named.db"
 
 
 def test_a_journal_can_be_copied_by_two_at_once(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from batchrun.io import journal_batches, journal_files, journal_rows, system
 from batchrun.io.journal import Journal, journal_if_any, open_journal
 from batchrun.io.journal_place import default_path
 from batchrun.io.journal_tables import VERSION, batches, meta, rows
+from batchrun.io.whole_file import sha256_of
 from batchrun.model import State
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes are a matter of POSIX")
@@ -286,7 +287,7 @@ def test_a_file_is_kept_and_given_back_as_it_was(tmp_path: Path, size: int) -> N
     content = os.urandom(size)
     path = tmp_path / "in.bin"
     path.write_bytes(content)
-    sha256 = journal_files.sha256_of(path)
+    sha256 = sha256_of(path)
     with opened(tmp_path / "journal.db") as journal:
         with journal.writing() as connection:
             journal_files.keep_file(connection, path, sha256)
@@ -301,15 +302,15 @@ def test_an_empty_file_that_was_kept_by_its_path_can_be_given_back(tmp_path: Pat
     path.touch()
     with opened(tmp_path / "journal.db") as journal:
         with journal.writing() as connection:
-            journal_files.keep_file(connection, path, journal_files.sha256_of(path))
+            journal_files.keep_file(connection, path, sha256_of(path))
         with journal.reading() as connection:
-            assert journal_files.kept_bytes(connection, journal_files.sha256_of(path)) == b""
+            assert journal_files.kept_bytes(connection, sha256_of(path)) == b""
 
 
 def test_a_file_that_changed_after_it_was_read_is_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_bytes(b"old")
-    sha256 = journal_files.sha256_of(path)
+    sha256 = sha256_of(path)
     path.write_bytes(b"new")
     with opened(tmp_path / "journal.db") as journal:
         with pytest.raises(BadInput, match="was changed"), journal.writing() as connection:

@@ -17,6 +17,7 @@ from batchrun.core.pacing import (
     Spacing,
     Window,
     backoff,
+    readings,
 )
 
 
@@ -185,3 +186,13 @@ def test_readings_without_news_go_apart_and_news_brings_them_together() -> None:
     assert spacing.seconds == FIRST_SPACING
     spacing.hear(listening=False, told=False)
     assert spacing.seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("per_second", "senders", "expected"),
+    [(inf, 32, (inf, 32)), (1000.0, 32, (200.0, 8)), (50.0, 4, (50.0, 4)), (1 / 60, 8, (5.0, 8))],
+)
+def test_runs_are_read_at_the_job_s_pace_within_bounds_and_without_any_where_it_sets_none(
+    per_second: float, senders: int, expected: tuple[float, int]
+) -> None:
+    assert readings(per_second, senders) == expected
