@@ -92,7 +92,8 @@ def plan(
     content = made.sealed()
     sha256 = sealed_document.sha256(content)
     totals = found.weighed.totals.controls()
-    shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, job.spec.key, found.shown)
+    summed = found.weighed.totals.entries
+    shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, summed, job.spec.key, found.shown)
     _write(output, content, workbook, shown)
     for note in made.notes:
         teller.warn(note)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 
 import orjson
 from sqlalchemy import Connection, select
 
 from batchrun.core.lifecycle import NEVER_SENT
 from batchrun.core.plan import StagedRow
-from batchrun.io import journal_batches
+from batchrun.io import journal_batches, journal_cells
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_tables import batches, rows
-from batchrun.model import State
+from batchrun.model import Amount, State
 
 UNSENT = [state.value for state in (*sorted(NEVER_SENT), State.READY, State.REFUSED)]
 
@@ -26,7 +25,7 @@ class ShownRow:
 
     number: int
     key: tuple[str, ...]
-    amounts: tuple[Decimal | None, ...]
+    amounts: tuple[Amount, ...]
     state: State
     why: str | None
 
@@ -47,7 +46,7 @@ def shown_rows(connection: Connection, batch_id: int) -> Iterator[ShownRow]:
     wanted = wanted.where(rows.c.batch_id == batch_id).order_by(rows.c.position)
     for number, key, amounts, state, why, problems in connection.execute(wanted.execution_options(yield_per=500)):
         said = why or (orjson.loads(problems)[0]["message"] if problems else None)
-        sums = tuple(None if one is None else Decimal(one) for one in orjson.loads(amounts))
+        sums = tuple(journal_cells.load_amounts(amounts))
         yield ShownRow(number, tuple(orjson.loads(key)), sums, State(state), said)
 
 

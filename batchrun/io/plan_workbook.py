@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchrun.core.durations import words
 from batchrun.core.plan import Plan
-from batchrun.core.totals import counted
+from batchrun.core.totals import amount_of, counted, decimals_of_columns
 from batchrun.io.journal_batches import parse_time
 from batchrun.io.journal_plans import ShownRow
 from batchrun.io.workbook import MAX_ROWS, Sheet, save_sheets
@@ -33,7 +33,7 @@ from batchrun.io.workbook_style import (
     tint_states,
 )
 from batchrun.io.workbook_summary import dress_summary
-from batchrun.model import ControlTotal, Number, State, Summary, column_letters
+from batchrun.model import Amount, ControlTotal, Number, SplitAmount, State, Summary, Summed, column_letters
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -46,13 +46,17 @@ _LINE_HEIGHT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class PlanWorkbook:
-    """What the workbook says: the plan, the SHA-256 of its file, and its rows with the names of their key columns."""
+    """What the workbook says: the plan, the SHA-256 of its file, and its rows with the names of their key columns.
+
+    Of each row `summed` says what its amounts are, `totals` what all rows come to.
+    """
 
     path: Path
     sha256: str
     plan: Plan
     counts: Mapping[State, int]
     totals: tuple[ControlTotal, ...]
+    summed: tuple[Summed, ...]
     key: tuple[str, ...]
     rows: Sequence[ShownRow]
 
@@ -174,8 +178,7 @@ def _bodies(
     content: PlanWorkbook, cells: CellEncoders, folder: Path, max_rows: int, held: ExitStack
 ) -> Iterable[tuple[SheetBody, Widths]]:
     names = _names(content)
-    amounts = [cells.amount(control.decimals) for control in content.totals]
-    encoders = [cells.any, *[cells.text] * len(content.key), *amounts, cells.text, cells.text]
+    encoders = [cells.any, *[cells.text] * len(content.key), *_amount_encoders(content, cells), cells.text, cells.text]
     bodies: list[tuple[SheetBody, Widths]] = []
     for row in content.rows:
         if not bodies or bodies[-1][0].rows == max_rows:
@@ -187,14 +190,31 @@ def _bodies(
     return bodies
 
 
+def _amount_encoders(content: PlanWorkbook, cells: CellEncoders) -> Iterator[Callable[[Any], str]]:
+    decimals = decimals_of_columns(content.totals)
+    for one in content.summed:
+        yield cells.amount(decimals.get(one.column, 0))
+        if one.by is not None:
+            yield cells.text
+
+
 def _names(content: PlanWorkbook) -> tuple[str, ...]:
-    return (ROW, *content.key, *(control.column for control in content.totals), STATE, WHY)
+    amounts = [name for one in content.summed for name in (one.column, one.by) if name is not None]
+    return (ROW, *content.key, *amounts, STATE, WHY)
 
 
 def _values(row: ShownRow, keys: int) -> tuple[Any, ...]:
     key = (*row.key, *[""] * keys)[:keys]  # a row that could not be read has none
-    amounts = [None if amount is None else Number(amount) for amount in row.amounts]
+    amounts = [cell for amount in row.amounts for cell in _amount_cells(amount)]
     return (row.number, *key, *amounts, row.state.value, row.why or "")
+
+
+def _amount_cells(amount: Amount) -> Iterator[Any]:
+    """Give an amount, and what splits its total beside it."""
+    number = amount_of(amount)
+    yield None if number is None else Number(number)
+    if isinstance(amount, SplitAmount):
+        yield amount.value or ""
 
 
 def _dress_rows(content: PlanWorkbook, body: SheetBody, widths: Widths) -> Callable[..., None]:
