@@ -150,7 +150,7 @@ def _confirm(batch: Batch, chosen: Sequence[RowRecord], teller: Teller, *, live:
     for record in chosen:
         totals.add(record.state, record.amounts)
     sums = "".join(f", {one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
-    told = f"{len(chosen):,} rows{sums} are sent again"
+    told = f"{counted(len(chosen), 'row')}{sums} {'is' if len(chosen) == 1 else 'are'} sent again"
     if any(record.state is not State.REFUSED for record in chosen):
         teller.warn("Some of these rows had a run, and it may have taken effect: look at each before it runs again")
     if not live or yes:
