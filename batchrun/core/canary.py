@@ -87,9 +87,9 @@ class Canary(NamedTuple):
         found = wrong or [one for one in self.rows if one.state not in WELL]
         if not found:
             return ""
-        one, more = found[0], len(found) - 1
+        one, more = found[0], sum(other.state is found[0].state for other in found) - 1
         why = f": {cut(on_one_line(one.told))}" if one.told and wrong else ""
-        return f"; {one.name} {_HAPPENED[one.state]}{why}" + (f" (and {more:,} more like it)" if more else "")
+        return f"; {one.name} {_HAPPENED[one.state]}{why}" + (f" (and {more:,} more)" if more else "")
 
 
 def on_one_line(text: str) -> str:

@@ -9,7 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchrun.core import payloads
+from batchrun.core import duplicates, payloads
+from batchrun.core.duplicates import Taken
 from batchrun.core.naming import world_name
 from batchrun.core.prepare import Prepared
 from batchrun.core.totals import Totals, as_json
@@ -133,7 +134,7 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
     expectations.check_expectations(through, tally.totals)
     expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
-    report.notes = preparing.notes_of(through)
+    report.notes = [*preparing.notes_of(through), *duplicates.told(list(tally.taken.values()), tally.duplicates)]
     return report
 
 
@@ -148,6 +149,7 @@ class _Tally:
         self.totals = Totals(job.spec.results.summed)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
+        self.taken: dict[int, Taken] = {}
 
     def add(self, some: list[Prepared]) -> None:
         self.problems += chain.from_iterable(one.problems for one in some)
@@ -173,6 +175,7 @@ class _Tally:
         if state is not State.INVALID:
             self.invalid += 1
             self.duplicates -= state is State.DUPLICATE
+            self.taken.pop(one.row.number, None)
             self.totals.move(state, State.INVALID, one.amounts)
 
     def _states(self, some: list[Prepared]) -> Iterator[tuple[Prepared, State]]:
@@ -184,12 +187,16 @@ class _Tally:
         for one, key_id in zip(some, ids, strict=True):
             if key_id is None:
                 yield one, State.INVALID
+            elif (why := taken.get(key_id)) is None:
+                yield one, State.READY
             else:
-                yield one, State.DUPLICATE if key_id in taken else State.READY
+                if len(self.taken) < duplicates.SHOWN:
+                    self.taken[one.row.number] = Taken(one.row.number, one.key, why)
+                yield one, State.DUPLICATE
 
-    def _taken(self, ids: list[bytes]) -> set[bytes]:
+    def _taken(self, ids: list[bytes]) -> dict[bytes, str]:
         if self._journal is None or not ids:
-            return set()
+            return {}
         from batchrun.io import journal_rows
 
         with self._journal.reading() as connection:

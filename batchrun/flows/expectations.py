@@ -58,7 +58,8 @@ def _refuse_too_many_values(totals: Totals) -> None:
 def _check_rows(expected: int | None, where: str, found: int) -> None:
     if expected is not None and expected != found:
         raise ExpectationFailed(
-            f"{expected:,} rows were expected ({where}), and the sheet has {found:,}; nothing was sent"
+            f"{counted(expected, 'row')} {'was' if expected == 1 else 'were'} expected ({where}), and the sheet has "
+            f"{found:,}; nothing was sent"
         )
 
 
@@ -115,7 +116,7 @@ def check_limits(through: Pass, counts: Mapping[State, int], totals: Totals) -> 
         return
     ready = counts.get(State.READY, 0)
     if limits.rows is not None and ready > limits.rows:
-        raise _beyond(f"{ready:,} rows would be sent", f"{limits.rows:,}")
+        raise _beyond(f"{counted(ready, 'row')} would be sent", f"{limits.rows:,}")
     for one, controls in totals.by_entry():
         _refuse_unreadable_below_limits(one, controls, through)
         for control in controls:

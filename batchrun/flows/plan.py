@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
+from batchrun.core import duplicates, sealed_document
 from batchrun.core import plan as plans
-from batchrun.core import sealed_document
+from batchrun.core.duplicates import Taken
 from batchrun.core.durations import parse_rate
 from batchrun.core.plan import Duplicate, InputFile, Plan, Rehearsal, SealedFile, Selection, StagedRow
 from batchrun.core.totals import as_json
@@ -95,7 +96,8 @@ def plan(
     summed = job.spec.results.summed
     shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, job.spec.key, summed, found.shown)
     _write(output, content, workbook, shown)
-    for note in made.notes:
+    taken = [Taken(row.number, row.key, row.why or "") for row in found.shown if row.state is State.DUPLICATE]
+    for note in (*made.notes, *duplicates.told(taken, len(taken))):
         teller.warn(note)
     if not made.runs:
         teller.warn("by this plan nothing would be sent")

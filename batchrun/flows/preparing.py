@@ -159,9 +159,11 @@ def notes_of(through: Pass) -> list[str]:
     """Say what was done besides reading."""
     notes = list(through.job.source.notes())
     if through.left_out:
-        notes.append(f"{through.left_out:,} rows were left out by `where` or --rows.")
+        were = "was" if through.left_out == 1 else "were"
+        notes.append(f"{counted(through.left_out, 'row')} {were} left out by `where` or --rows.")
     if through.job.choice.limit is not None:
-        notes.append(f"Only the first {through.rows:,} rows were taken (--limit).")
+        first = "row was" if through.rows == 1 else f"{through.rows:,} rows were"
+        notes.append(f"Only the first {first} taken (--limit).")
     if through.trailer is not None:
         notes.append(
             f"The trailer ({through.trailer.address}) agrees with the {counted(through.trailer.rows, 'row')} above it."

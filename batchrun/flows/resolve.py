@@ -12,7 +12,7 @@ from batchrun.core.lifecycle import Event
 from batchrun.core.pacing import READERS, backoff, reading_rate
 from batchrun.core.readings import Reading, read
 from batchrun.core.settling import disproof, too_young
-from batchrun.core.totals import Totals, grouped
+from batchrun.core.totals import Totals, counted, grouped
 from batchrun.engine.gate import Gate
 from batchrun.errors import BadCommandLine, BadDecisions, Declined
 from batchrun.flows.clock import SystemClock
@@ -58,7 +58,7 @@ def resolve(
     readings = _readings(journal, batch, found)
     _refuse_unproved(journal, batch, found, readings)
     _settle(journal, batch, found, readings, assurance)
-    teller.say(f"{len(found):,} rows are settled")
+    teller.say(f"{counted(len(found), 'row')} {'is' if len(found) == 1 else 'are'} settled")
     return outcome_of(journal, batch.name)
 
 
@@ -114,7 +114,11 @@ def _assure(batch: Batch, not_run: list[RowRecord], teller: Teller, assurance: A
         totals.add(record.state, record.amounts)
     sums = "".join(f", {one.column} {grouped(one.input, one.decimals)}" for one in totals.controls())
     rows = ", ".join(str(record.number) for record in not_run[:20]) + (" …" if len(not_run) > 20 else "")
-    question = f"{len(not_run):,} rows{sums} were NOT run, and may be sent again (rows {rows})"
+    one = len(not_run) == 1
+    question = (
+        f"{counted(len(not_run), 'row')}{sums} {'was' if one else 'were'} NOT run, and may be sent again "
+        f"({'row' if one else 'rows'} {rows})"
+    )
     if batch.environment == "live" and not batch.simulated:
         if not assurance.reason:
             raise BadCommandLine("on live, calling rows not run wants a reason: --reason 'checked in the dashboard'")

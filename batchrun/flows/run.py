@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 from pathlib import Path
 
-from batchrun.core import drafting
+from batchrun.core import drafting, duplicates
 from batchrun.core.durations import parse_rate, words
 from batchrun.core.lifecycle import UNSENT
 from batchrun.core.spec_faults import SpecFault
@@ -178,6 +178,9 @@ def _tell_duplicates(journal: Journal, batch_id: int, count: int, teller: Teller
     teller.warn(f"duplicates, not sent: {counted(count, 'row')} whose key was sent before{hint}")
     with journal.reading() as connection:
         changed = journal_rows.changed_duplicates(connection, batch_id)
+        named = journal_rows.duplicates(connection, batch_id, duplicates.SHOWN)
+    for line in duplicates.told(named, count):
+        teller.warn(line)
     if changed:
         rows = ", ".join(map(str, changed[:20])) + (" …" if len(changed) > 20 else "")
         teller.warn(f"of these, {counted(len(changed), 'row')} had another payload when the key was sent: rows {rows}")

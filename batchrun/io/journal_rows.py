@@ -12,6 +12,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, or_, select, update
 
 from batchrun.core import payloads
+from batchrun.core.duplicates import Taken
 from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.prepare import Prepared
 from batchrun.core.review import LIVE, DecisionState
@@ -143,7 +144,9 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
         .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
         .where(takes_key(other, environment))
     )
-    found = {row.position: _taken_by(row) for row in connection.execute(wanted)}
+    found = {
+        row.position: _taken_by(row) + ("" if row.same_payload else OTHER_PAYLOAD) for row in connection.execute(wanted)
+    }
     changes = [{"b": batch_id, "p": position, "why": why} for position, why in found.items()]
     if changes:
         statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
@@ -152,11 +155,11 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
 
 
 def _taken_by(row: Any) -> str:
-    sent = f" sent {row.sent_at[:10]}" if row.sent_at else ""
+    state = row.state.replace("_", " ")
+    sent = f", sent {row.sent_at[:10]}" if row.sent_at else ""
     run = f", run {row.run_id}" if row.run_id else ""
-    changed = "" if row.same_payload else OTHER_PAYLOAD
     purged = f", payload and cells removed on {row.purged_at[:10]}" if row.purged_at else ""
-    return f"the key is taken by row {row.number} of {row.name} ({row.state}{sent}{run}{purged}){changed}"
+    return f"the key is taken by row {row.number} of {row.name} ({state}{sent}{run}{purged})"
 
 
 def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
@@ -166,10 +169,32 @@ def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
     return [number for (number,) in found]
 
 
-def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> set[bytes]:
-    """Give those of some keys that are taken; for `check`, which records nothing."""
-    wanted = select(rows.c.key_id).where(rows.c.key_id.in_(key_ids), takes_key(rows, environment))
-    return {key_id for (key_id,) in connection.execute(wanted)}
+def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> dict[bytes, str]:
+    """Give those of some keys that are taken, and say by what; for `check`, which records nothing."""
+    found = rows.join(batches, batches.c.id == rows.c.batch_id).outerjoin(purges, purges.c.batch_id == rows.c.batch_id)
+    wanted = (
+        select(
+            rows.c.key_id,
+            batches.c.name,
+            rows.c.number,
+            rows.c.state,
+            rows.c.sent_at,
+            rows.c.run_id,
+            purges.c.at.label("purged_at"),
+        )
+        .select_from(found)
+        .where(rows.c.key_id.in_(key_ids), takes_key(rows, environment))
+    )
+    return {row.key_id: _taken_by(row) for row in connection.execute(wanted)}
+
+
+def duplicates(connection: Connection, batch_id: int, most: int) -> list[Taken]:
+    """Give a batch's first duplicates, and what took their keys."""
+    wanted = select(rows.c.number, rows.c.key, rows.c.error).where(
+        rows.c.batch_id == batch_id, rows.c.state == State.DUPLICATE.value
+    )
+    found = connection.execute(wanted.order_by(rows.c.position).limit(most))
+    return [Taken(number, tuple(orjson.loads(key)), error or "") for number, key, error in found]
 
 
 def stream(connection: Connection, batch: Batch, states: Sequence[State] = ()) -> Iterator[RowRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,21 @@ def test_the_same_run_started_twice_at_once_sends_each_row_once(tmp_path: Path) 
         for process in both:
             process.communicate(timeout=60)
         assert Counter(desk.server.sent("invoiceNumber")) == Counter(row["Invoice No"] for row in invoices(60))
+
+
+def test_rows_of_an_earlier_batch_are_named_with_its_date_state_and_run_before_anything_is_sent(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(invoices(5))
+        desk.run().ended(0)
+        earlier = [
+            f"row {number} ({number - 1:05d}) is a duplicate: the key is taken by row {number} of payouts-001 "
+            f"(completed, sent {datetime.now(UTC):%Y-%m}"
+            for number in (2, 3, 4)
+        ]
+        desk.sheet(invoices(6))
+        for done in (desk.command("check", "payouts.yaml").ended(1), desk.run().ended(1)):
+            assert [one for one in earlier if one not in done.words] == [], done.words
+            assert done.words.count(" is a duplicate: ") == 3
+            assert "and 2 more duplicates" in done.words
+            assert ", run run_" in done.words
+        assert len(desk.server.starts) == 6

@@ -411,3 +411,26 @@ def test_the_outputs_schema_may_be_missing_from_a_job(desk: PlanDesk) -> None:
     desk.job()
     ready(desk)
     desk.run_plan().ended(0)
+
+
+def test_a_plan_whose_totals_are_split_shows_each_rows_amount_beside_what_splits_it(desk: PlanDesk) -> None:
+    desk.job(lambda _: PLANNED.replace("totals: [Amount]", "totals: [{sum: Amount, by: Vendor}]"))
+    desk.sheet(with_cell(with_cell(with_cell(ROWS, 0, Vendor="Öl AG"), 1, Vendor=""), 2, Amount="bad"))
+    planned = desk.plan("--skip-invalid").ended(0).document
+    assert set(planned["totals"]) == {f"Amount {one['Vendor']}" for one in ROWS[2:]} | {
+        "Amount Öl AG",
+        "Amount (no Vendor)",
+    }
+    book = load_workbook(planned["workbook"])
+    header, *rows = book["Rows"].iter_rows(values_only=True, max_col=5)
+    book.close()
+    assert header == ("row", "Invoice No", "Amount", "Vendor", "state")
+    shown = [(None if amount is None else f"{amount:.2f}", by, state) for _, _, amount, by, state in rows]
+    assert shown[:3] == [
+        (ROWS[0]["Amount"], "Öl AG", "ready"),
+        (ROWS[1]["Amount"], None, "invalid"),
+        (None, ROWS[2]["Vendor"], "invalid"),
+    ]
+    desk.approve().ended(0)
+    desk.run_plan().ended(1)
+    assert len(desk.server.requests) == 3

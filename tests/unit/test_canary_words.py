@@ -48,8 +48,13 @@ def test_a_row_that_went_wrong_is_named_before_one_that_has_only_not_ended() -> 
     assert held.went_wrong
     assert held.sentence() == (
         "the first 3 rows were sent (1 running, 1 failed, 1 refused), and somebody must look at them before "
-        "the other 97 rows are sent; row 3 (K3) failed (and 1 more like it)"
+        "the other 97 rows are sent; row 3 (K3) failed"
     )
+
+
+def test_only_rows_that_went_the_same_way_are_counted_as_more() -> None:
+    held = canary(State.REFUSED, State.IN_DOUBT, State.REFUSED, State.REFUSED)
+    assert held.sentence().endswith("row 2 (K2) was refused (and 2 more)")
 
 
 def test_what_went_wrong_is_told_and_what_merely_runs_on_is_not_explained() -> None:
