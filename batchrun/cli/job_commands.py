@@ -13,6 +13,7 @@ import typer
 from batchrun.cli import options as o
 from batchrun.cli.answering import answer
 from batchrun.cli.screen import Screen
+from batchrun.errors import BadCommandLine
 
 if TYPE_CHECKING:
     from batchrun.flows.check import CheckReport
@@ -96,10 +97,7 @@ def _show_report(screen: Screen, job: Path, marked: Report | None) -> None:
 
 def run(
     context: typer.Context,
-    job: Annotated[
-        Path | None,
-        typer.Argument(metavar="JOB", help="The job spec's path; a plan knows its own.", show_default=False),
-    ] = None,
+    job: o.JobPathUnlessPlanned = None,
     environment: o.Environment = o.EnvironmentName.SANDBOX,
     param: o.Params = None,
     input: o.Input = None,
@@ -109,36 +107,21 @@ def run(
     expect_rows: o.ExpectRows = None,
     expect_total: o.ExpectTotal = None,
     yes: o.Yes = False,
-    rate: Annotated[str | None, typer.Option("--rate", metavar="R", help="Another rate, such as 5/s.")] = None,
-    concurrency: Annotated[
-        int | None, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Requests under way at once.")
-    ] = None,
+    rate: o.Rate = None,
+    concurrency: o.Concurrency = None,
     max_errors: o.MaxErrors = None,
-    simulate: Annotated[bool, typer.Option("--simulate", help="Run against the local simulator; no key.")] = False,
-    knob: Annotated[
-        list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Turns a knob of the simulator.")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Run the very same sheet once more.")] = False,
-    allow_duplicates: Annotated[
-        bool, typer.Option("--allow-duplicates", help="Send rows whose key was sent before.")
-    ] = False,
-    or_resume: Annotated[bool, typer.Option("--or-resume", help="Go on with the same, if it ran before.")] = False,
-    plan: Annotated[
-        Path | None, typer.Option("--plan", metavar="F.plan.json", help="Run an approved plan, and nothing else.")
-    ] = None,
-    canary: Annotated[
-        int | None,
-        typer.Option("--canary", metavar="N", min=1, help="Send N rows first, show what came of them, and ask."),
-    ] = None,
+    simulate: o.Simulate = False,
+    knob: o.Knobs = None,
+    again: o.Again = False,
+    allow_duplicates: o.AllowDuplicates = False,
+    or_resume: o.OrResume = False,
+    plan: o.ApprovedPlan = None,
+    canary: o.Canary = None,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,
     grace: o.Grace = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Another results workbook.")
-    ] = None,
-    events: Annotated[
-        Path | None, typer.Option("--events", metavar="F.jsonl", help="Write every step as a line of JSON.")
-    ] = None,
+    output: o.Results = None,
+    events: o.Events = None,
     base_url: o.BaseUrl = None,
     review_url: o.ReviewUrl = None,
     journal: o.JournalPath = None,
@@ -150,7 +133,6 @@ def run(
 
     def work() -> tuple[dict[str, Any], int]:
         from batchrun.cli import plan_commands, words
-        from batchrun.errors import BadCommandLine
         from batchrun.flows import run as flow
         from batchrun.flows.origins import origins
         from batchrun.flows.sending import Following
@@ -159,10 +141,7 @@ def run(
         approved = None if plan is None else plan_commands.approved(context, plan, job)
         if job is None and approved is None:
             raise BadCommandLine("name the job to run: batchrun run JOB; or a plan: batchrun run --plan F.plan.json")
-        if simulate and (base_url or review_url):
-            raise BadCommandLine("--simulate stands in for the API, so it takes no --base-url or --review-url")
-        if knob and not simulate:
-            raise BadCommandLine("--knob turns a knob of the simulator, so it goes with --simulate")
+        _refuse_half_simulated(simulate, knob, base_url or review_url)
         _keep_what_is_loaded()
         choice = o.choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
         run_choice = RunChoice(
@@ -190,6 +169,13 @@ def run(
         return outcome.as_json(), outcome.exit_code
 
     return answer(screen, "run", work)
+
+
+def _refuse_half_simulated(simulate: bool, knob: list[str] | None, url: str | None) -> None:
+    if simulate and url:
+        raise BadCommandLine("--simulate stands in for the API, so it takes no --base-url or --review-url")
+    if knob and not simulate:
+        raise BadCommandLine("--knob turns a knob of the simulator, so it goes with --simulate")
 
 
 def _keep_what_is_loaded() -> None:

@@ -21,9 +21,6 @@ class EnvironmentName(StrEnum):
     LIVE = "live"
 
 
-JOB = "Of the job"
-CONNECTION = "Journal, connection, output"
-
 JobPath = Annotated[Path, typer.Argument(metavar="JOB", help="The job spec's path.", show_default=False)]
 BatchName = Annotated[
     str, typer.Argument(metavar="BATCH", help="A batch's name, its results workbook, or last.", show_default=False)
@@ -56,6 +53,26 @@ Wait = Annotated[
 Grace = Annotated[
     str | None, typer.Option("--grace", metavar="DURATION", help="How long answers may take after Ctrl-C.")
 ]
+JobPathUnlessPlanned = Annotated[
+    Path | None, typer.Argument(metavar="JOB", help="The job spec's path; a plan knows its own.", show_default=False)
+]
+Rate = Annotated[str | None, typer.Option("--rate", metavar="R", help="Another rate, such as 5/s.")]
+Concurrency = Annotated[
+    int | None, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Requests under way at once.")
+]
+Simulate = Annotated[bool, typer.Option("--simulate", help="Run against the local simulator; no key.")]
+Knobs = Annotated[list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Turns a knob of the simulator.")]
+Again = Annotated[bool, typer.Option("--again", help="Run the very same sheet once more.")]
+AllowDuplicates = Annotated[bool, typer.Option("--allow-duplicates", help="Send rows whose key was sent before.")]
+OrResume = Annotated[bool, typer.Option("--or-resume", help="Go on with the same, if it ran before.")]
+ApprovedPlan = Annotated[
+    Path | None, typer.Option("--plan", metavar="F.plan.json", help="Run an approved plan, and nothing else.")
+]
+Canary = Annotated[
+    int | None, typer.Option("--canary", metavar="N", min=1, help="Send N rows first, show what came of them, and ask.")
+]
+Results = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Another results workbook.")]
+Events = Annotated[Path | None, typer.Option("--events", metavar="F.jsonl", help="Write every step as a line of JSON.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Stop after sending.")]
 
 

@@ -6,6 +6,7 @@ A decision may be sent again after any failure: with its key it counts once. Sou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from batchrun.core.pacing import backoff
 from batchrun.core.readings import Reading, read
 from batchrun.core.review import DecisionState
 from batchrun.core.review_answers import DecisionOutcome, DecisionVerdict, judge_decision
-from batchrun.engine.gate import Gate
+from batchrun.engine.gate import NOT_SENT, CalledOff, Gate
 from batchrun.engine.ports import BeforeWrite, Clock, Runner, Watch
 from batchrun.errors import BatchrunError
 from batchrun.model import State
@@ -148,7 +149,9 @@ class Decider:
     async def _call(self, sending: Sending, reviewer: Reviewer) -> tuple[Seen, DecisionVerdict]:
         arrived_before = sending.decision_id in self._may_have_arrived
         self._may_have_arrived.add(sending.decision_id)  # until the answer proves otherwise
-        seen = await reviewer.decide(sending.run_id, sending.body, self._gate.write)
+        seen = NOT_SENT
+        with contextlib.suppress(CalledOff):
+            seen = await reviewer.decide(sending.run_id, sending.body, self._gate.write)
         verdict = judge_decision(seen, self._clock.now())
         if not arrived_before and not verdict.may_have_arrived:
             self._may_have_arrived.discard(sending.decision_id)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
-from batchrun.core.answers import Context, Effect, Fault, Seen, Verdict, judge
+from batchrun.core.answers import Context, Effect, Seen, Verdict, judge
 from batchrun.core.conduct import DOUBTS_IN_A_ROW, Conduct, Policy, Stop
 from batchrun.core.lifecycle import OPEN, Event
 from batchrun.engine.feed import Feed
-from batchrun.engine.gate import Gate
+from batchrun.engine.gate import NOT_SENT, CalledOff, Gate
 from batchrun.engine.ports import Clock, OpenRun, Outgoing, Recorded, Runner, SenderJournal, Watch
 from batchrun.errors import BatchrunError
 from batchrun.model import State
@@ -146,9 +147,11 @@ class Dispatcher:
         return row
 
     async def _call(self, row: Outgoing, runner: Runner) -> Seen:
-        if self.stopped is not None:  # the stop came while the intent was being committed: no byte has left
-            return Seen(fault=Fault.NOT_CONNECTED, left=False, detail="not sent, because the batch had stopped")
-        return await runner.start(row.body, self._gate.write)
+        # A stop may come while the intent is being committed, or while the row waits at its socket: no byte has left.
+        if self.stopped is None:
+            with contextlib.suppress(CalledOff):
+                return await runner.start(row.body, self._gate.write)
+        return NOT_SENT
 
     def _context(self) -> Context:
         return Context(

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from math import inf
 
+from batchrun.core.answers import Fault, Seen
 from batchrun.core.pacing import Pace, Window
 from batchrun.core.shared_pace import Account
 from batchrun.engine.ports import Clock
 
 NAP = 0.25
 HELD_UP = 0.25
+NOT_SENT = Seen(fault=Fault.NOT_CONNECTED, left=False, detail="not sent, because sending had stopped")
+"""What is seen of a send that was called off."""
+
+
+class CalledOff(Exception):
+    """The gate was closed while a send waited at its socket: no byte of it has left, and none will."""
 
 
 class Gate:
@@ -59,7 +66,10 @@ class Gate:
         return False
 
     async def write(self) -> None:
-        """Wait until one more send fits into the window, then count it; who came first goes first."""
+        """Wait until one more send fits into the window, then count it; who came first goes first.
+
+        Raise CalledOff where the gate is closed by then: where a pace is shared, that wait can be long.
+        """
         now = self._clock.monotonic()
         interval = max(self._at_write.interval, self._account.spacing if self._account is not None else 0.0)
         wait = self._at_write.wait(now) + self._held * interval
@@ -74,13 +84,28 @@ class Gate:
 
     async def _fit(self) -> None:
         while True:
+            self._refuse_closed()
             now = self._clock.monotonic()
             wait = max(self._window.wait(now), self._at_write.wait(now))
             if wait <= 0:
                 if self._account is not None:
-                    await self._account.turn(self._held)
+                    await self._turn_of(self._account)
                     now = self._clock.monotonic()
                 self._window.take(now)
                 self._at_write.take(now)
                 return
-            await self._clock.sleep(wait)
+            await self._clock.sleep(min(wait, NAP))
+
+    async def _turn_of(self, account: Account) -> None:
+        turn = asyncio.ensure_future(account.turn(self._held))
+        try:
+            while not turn.done():
+                await asyncio.wait([turn], timeout=NAP)
+                self._refuse_closed()
+            turn.result()
+        finally:
+            turn.cancel()
+
+    def _refuse_closed(self) -> None:
+        if self.closed:
+            raise CalledOff

@@ -26,7 +26,7 @@ from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
-from batchrun.io import comparison_workbook, journal_comparisons
+from batchrun.io import comparison_workbook, journal_comparisons, journal_purges
 from batchrun.io.comparison_workbook import ComparisonContent
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -128,7 +128,7 @@ class _Found:
 
 def _found(journal: Journal, batch: Batch, job: LoadedJob, by: str | None, counting: Counting) -> _Found:
     with journal.reading() as connection:
-        purged = journal_comparisons.purged_at(connection, batch.id)
+        purged = journal_purges.purged_at(connection, batch.id)
     found = _Found(job, batch, by, purged, Pass(job))
     group_now = _group(by, job.preparer.info.header, job.preparer.info.file_name)
     group_then = None if purged else _group(by, batch.sheet.header, f"the sheet of {batch.name}")

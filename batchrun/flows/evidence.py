@@ -36,7 +36,7 @@ from batchrun.io.workbook import write_workbook
 from batchrun.model import ControlTotal, State
 
 LIBRARIES = (
-    *("httpx", "httpcore", "jsonschema", "jsonschema-rs", "openpyxl", "orjson", "pandas", "pydantic"),
+    *("h11", "httpx", "httpcore", "jsonschema", "jsonschema-rs", "openpyxl", "orjson", "pandas", "pydantic"),
     *("python-calamine", "pyyaml", "jinja2", "sqlalchemy"),
 )
 

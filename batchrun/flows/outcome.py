@@ -10,7 +10,7 @@ from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
 from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.proofs import disproof
 from batchrun.core.totals import as_json
-from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED, BatchrunError
+from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED
 from batchrun.flows import holding
 from batchrun.flows.figures import figures_of
 from batchrun.flows.holding import Hold
@@ -74,13 +74,6 @@ class Outcome:
             "next": self.next,
             "error": None,
         }
-
-
-def error_json(error: BatchrunError, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Put an error into a document whose other keys are there, with zeros."""
-    return {**document, "error": {"code": error.code, "message": error.message}} | (
-        {"next": error.next} if "next" in document and error.next else {}
-    )
 
 
 def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) -> Outcome:

@@ -182,9 +182,7 @@ def _plan(job: LoadedJob, found: _Staged, folder: Path) -> Plan:
             name=job.file.path.name, sha256=draft.spec_sha256, path=_relative(job.file.path.resolve(), folder)
         ),
         schema=SealedFile(name=draft.schema_name, sha256=draft.schema_sha256),
-        outputs=None
-        if job.outputs is None
-        else SealedFile(name=job.outputs.path.name, sha256=sealed_document.sha256(job.outputs.content)),
+        outputs=_outputs(job),
         input=InputFile(
             name=draft.input_name,
             sha256=draft.input_sha256,
@@ -213,6 +211,12 @@ def _plan(job: LoadedJob, found: _Staged, folder: Path) -> Plan:
         payloads=payloads,
         payloads_sha256=plans.payloads_sha256(payloads),
     )
+
+
+def _outputs(job: LoadedJob) -> SealedFile | None:
+    if job.outputs is None:
+        return None
+    return SealedFile(name=job.outputs.path.name, sha256=sealed_document.sha256(job.outputs.content))
 
 
 def _relative(path: Path, folder: Path) -> str:

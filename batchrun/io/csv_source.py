@@ -8,11 +8,12 @@ from operator import itemgetter
 from types import TracebackType
 from typing import Self
 
+from batchrun.core.totals import counted
 from batchrun.errors import BadInput
 from batchrun.io.csv_delimiter import read_layout
 from batchrun.io.csv_text import physical_lines, text_encoding
 from batchrun.io.local_file import LocalFile
-from batchrun.io.sheet_header import Columns, SkippedRows, blank_header, count_of, ignored_columns, plan_columns
+from batchrun.io.sheet_header import Columns, SkippedRows, blank_header, ignored_columns, plan_columns
 from batchrun.io.source import SourceOptions
 from batchrun.model import RowFault, SheetInfo, SourceRow, column_letters
 
@@ -102,7 +103,7 @@ class CsvSource:
 
     def _misshapen(self, line: int, cells: Sequence[str]) -> SourceRow:
         width = self._columns.width
-        there = count_of(len(cells), "cell")
+        there = counted(len(cells), "cell")
         if len(cells) < width:
             padded = (*cells, *[""] * (width - len(cells)))
             message = f"the row has {there}, but the header has {width}; add what is missing, or its delimiters."

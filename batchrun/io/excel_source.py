@@ -7,6 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from batchrun.core.totals import counted
 from batchrun.errors import BadInput
 from batchrun.io.excel_process import Row, WorkbookProcess
 from batchrun.io.excel_protocol import Request
@@ -15,7 +16,6 @@ from batchrun.io.sheet_header import (
     Columns,
     SkippedRows,
     blank_header,
-    count_of,
     ignored_columns,
     plan_columns,
     rows_named,
@@ -129,13 +129,13 @@ class ExcelSource:
     def _included(self) -> Iterator[str]:
         if self._hidden and self._options.hidden_rows == "include":
             count = len(self._hidden)
-            yield f"{count_of(count, 'hidden row')} read like all others ({rows_named(self._hidden, count)})."
+            yield f"{counted(count, 'hidden row')} read like all others ({rows_named(self._hidden, count)})."
 
     def _hidden_rows_found(self) -> BadInput:
         count = len(self._hidden)
         which = rows_named(self._hidden, count)
         return BadInput(
-            f"{self._place()} has {count_of(count, 'hidden row')} with data ({which}), hidden "
+            f"{self._place()} has {counted(count, 'hidden row')} with data ({which}), hidden "
             "by hand or by a filter; write source.hidden_rows: include to read them, or skip to leave them out."
         )
 

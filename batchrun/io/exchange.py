@@ -48,7 +48,7 @@ class Connection:
     async def _exchange(
         self, method: str, path: str, body: bytes | None, before_write: BeforeWrite | None = None
     ) -> Seen:
-        """Whatever happens is in what is seen; nothing is raised but a cancellation."""
+        """Whatever happens is in what is seen; nothing is raised but a cancellation, and what `before_write` raises."""
         progress = _Progress(before_write or self._route.turn, self._route, LONGEST_BODY)
         if self._transport is None:
             self._transport = carrier_for(self._route)

@@ -125,7 +125,10 @@ class Carrier(Protocol):
     """One way to carry exchanges, over one connection at a time. It is given up after anything but a whole answer."""
 
     async def carry(self, method: str, path: str, body: bytes | None, progress: Progress) -> Outcome:
-        """Carry one request there and its answer back, into `progress`. Raise nothing but a cancellation."""
+        """Carry one request there and its answer back, into `progress`.
+
+        Raise nothing but a cancellation, and what the turn raises.
+        """
 
     async def aclose(self) -> None:
         """Close the connection."""

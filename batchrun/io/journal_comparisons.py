@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from batchrun.io import journal_cells
-from batchrun.io.journal_tables import purges, rows
+from batchrun.io.journal_tables import rows
 from batchrun.model import Amount, Cell, State
 
 
@@ -22,12 +22,6 @@ class KeyRow(NamedTuple):
     key: tuple[str, ...]
     amounts: list[Amount]
     cells: tuple[Cell, ...] = ()
-
-
-def purged_at(connection: Connection, batch_id: int) -> str | None:
-    """Give when a batch's payloads and cells were removed; None where they are there."""
-    found: str | None = connection.execute(select(purges.c.at).where(purges.c.batch_id == batch_id)).scalar()
-    return found
 
 
 def key_rows(connection: Connection, batch_id: int, *, cells: bool) -> Iterator[KeyRow]:

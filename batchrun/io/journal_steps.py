@@ -4,33 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Insert,
-    Select,
-    Table,
-    Update,
-    case,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, select, update
 
 from batchrun.core import lifecycle, payloads
 from batchrun.core.lifecycle import ENDED, OPEN, Event
+from batchrun.io import journal_statements as statements
 from batchrun.io import journal_versions
 from batchrun.io.journal_batches import Batch, text_time
-from batchrun.io.journal_prepared import Prepared, given
-from batchrun.io.journal_rows import takes_key
-from batchrun.io.journal_tables import batches, events, rows, run_ids
-from batchrun.model import Environment, State
+from batchrun.io.journal_tables import batches, rows, run_ids
+from batchrun.model import State
 
-SENT_EVENTS = frozenset({*lifecycle.API_EVENTS, Event.DOUBT, Event.REFUSED})
+_STATES = {state.value: state for state in State}
 
 
 class Step(NamedTuple):
@@ -115,16 +101,16 @@ def _checked(connection: Connection, batch: Batch, step: Step, attempts: int, ta
 
 def _claim(connection: Connection, batch: Batch, step: Step, attempts: int) -> bool:
     """Note that a run id is this row's; False where it is another's. The write lock keeps others from claiming it."""
-    holder = _HOLDER.all(connection, origin=batch.world, run_id=step.run_id)
+    holder = statements.HOLDER.all(connection, origin=batch.world, run_id=step.run_id)
     if holder:
         return holder[0] == (batch.id, step.position)
     mine = {"batch_id": batch.id, "position": step.position, "attempt": attempts}
-    _CLAIM.each(connection, [{"origin": batch.world, "run_id": step.run_id, **mine}])
+    statements.CLAIM.each(connection, [{"origin": batch.world, "run_id": step.run_id, **mine}])
     return True
 
 
 def _current(connection: Connection, batch_id: int, positions: Sequence[int]) -> dict[int, tuple[State, int]]:
-    found = _CURRENT.all(connection, batch=batch_id, positions=_listed(positions))
+    found = statements.CURRENT.all(connection, batch=batch_id, positions=_listed(positions))
     return {position: (_STATES[state], attempts) for position, state, attempts in found}
 
 
@@ -132,7 +118,7 @@ def _taken(connection: Connection, batch: Batch, positions: Sequence[int]) -> se
     """Give the rows whose key another batch has taken meanwhile; this is where two batches at once meet."""
     if not positions or batch.settings.get("allow_duplicates"):
         return set()
-    found = _TAKEN[batch.environment].all(connection, batch=batch.id, positions=_listed(positions))
+    found = statements.TAKEN[batch.environment].all(connection, batch=batch.id, positions=_listed(positions))
     return {position for (position,) in found}
 
 
@@ -170,68 +156,13 @@ def _change(batch: Batch, step: Step, after: State, attempts: int) -> dict[str, 
 
 def _write(connection: Connection, changes: list[dict[str, Any]], trail: list[dict[str, Any]]) -> None:
     if changes:
-        _CHANGE.each(connection, changes)
+        statements.CHANGE.each(connection, changes)
     if trail:
-        _TRAIL.each(connection, trail)
+        statements.TRAIL.each(connection, trail)
 
 
 def _listed(positions: Sequence[int]) -> str:
     return f"[{','.join(map(str, positions))}]"
-
-
-def _among(column: Any) -> ColumnElement[bool]:
-    """Give the condition that a column is among the `positions`, of which there may be any number."""
-    listed = func.json_each(given("positions")).table_valued("value")
-    return cast(ColumnElement[bool], column.in_(select(listed.c.value)))
-
-
-def _states_of() -> Select[Any]:
-    wanted = select(rows.c.position, rows.c.state, rows.c.attempts)
-    return wanted.where(rows.c.batch_id == given("batch"), _among(rows.c.position))
-
-
-def _taken_by_others(environment: Environment) -> Select[Any]:
-    other = rows.alias("other")
-    return (
-        select(rows.c.position)
-        .join(other, (other.c.key_id == rows.c.key_id) & (other.c.batch_id != rows.c.batch_id))
-        .where(rows.c.batch_id == given("batch"), _among(rows.c.position))
-        .where(takes_key(other, environment))
-    )
-
-
-def _changed() -> Update:
-    return (
-        update(rows)
-        .where(rows.c.batch_id == given("b"), rows.c.position == given("p"))
-        .values(
-            state=given("new_state"),
-            attempts=given("new_attempts"),
-            run_id=case((given("keep"), func.coalesce(given("new_run_id"), rows.c.run_id)), else_=None),
-            output=given("new_output"),
-            error=given("new_error"),
-            sent_at=func.coalesce(given("new_sent_at"), rows.c.sent_at),
-            finished_at=given("new_finished_at"),
-        )
-    )
-
-
-def _inserted(table: Table) -> Insert:
-    return insert(table).values({column.name: given(column.name) for column in table.c if column.name != "id"})
-
-
-def _holder() -> Select[Any]:
-    its_own = (run_ids.c.origin == given("origin")) & (run_ids.c.run_id == given("run_id"))
-    return select(run_ids.c.batch_id, run_ids.c.position).where(its_own)
-
-
-_STATES = {state.value: state for state in State}
-_CURRENT = Prepared(_states_of)
-_TAKEN = {environment: Prepared(partial(_taken_by_others, environment)) for environment in get_args(Environment)}
-_HOLDER = Prepared(_holder)
-_CLAIM = Prepared(partial(_inserted, run_ids))
-_CHANGE = Prepared(_changed)
-_TRAIL = Prepared(partial(_inserted, events))
 
 
 def ready_rows(connection: Connection, batch: Batch, after: int, limit: int) -> list[tuple[int, int, bytes]]:

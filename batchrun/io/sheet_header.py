@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from batchrun.core.totals import counted
 from batchrun.errors import BadInput
 
 _NAMED_AT_MOST = 5
@@ -66,11 +67,6 @@ def blank_header(header_cell: str, data_cell: str) -> BadInput:
     )
 
 
-def count_of(count: int, noun: str) -> str:
-    """Count in words: `1 row`, `2 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 class SkippedRows:
     """Count rows that are left out, and remember the first few."""
 
@@ -89,7 +85,7 @@ class SkippedRows:
         """Say how many and which, or nothing when there was none."""
         if not self._count:
             return ()
-        return (f"{count_of(self._count, self._noun)} skipped ({rows_named(self._first, self._count)}).",)
+        return (f"{counted(self._count, self._noun)} skipped ({rows_named(self._first, self._count)}).",)
 
 
 def rows_named(first: Sequence[int], count: int) -> str:

@@ -27,6 +27,7 @@ from fakes import (
 
 from batchrun.core.answers import Seen
 from batchrun.core.conduct import Policy, Stop
+from batchrun.core.shared_pace import Account
 from batchrun.engine.dispatch import PROBE_SECONDS, Dispatcher
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
@@ -46,6 +47,7 @@ class Sending:
     clock: FakeClock = field(default_factory=FakeClock)
     watch: FakeWatch = field(default_factory=FakeWatch)
     opened: list[OpenRun] = field(default_factory=list)
+    account: Account | None = None
     last_run: str | None = None
     dispatcher: Dispatcher = field(init=False)
     seconds: float = 0.0
@@ -56,7 +58,7 @@ class Sending:
                 self.journal,
                 self.api.runners(self.concurrency),
                 self.api.runners(1)[0],
-                Gate(self.rate, self.clock),
+                Gate(self.rate, self.clock, self.account),
                 self.clock,
                 self.watch,
                 self.policy,
@@ -142,6 +144,28 @@ def test_a_row_that_another_process_moved_is_not_sent() -> None:
     sending = Sending(journal, FakeApi(), concurrency=1, rate=1.0)
     assert sending.run(meanwhile) is None
     assert b"{2}" not in sending.sent()
+
+
+class SlowAccount:
+    """A pace that others use, too: each turn is a minute away."""
+
+    spacing = 60.0
+
+    async def turn(self, waiting: int = 1) -> None:
+        await asyncio.sleep(60.0 * waiting)
+
+
+def test_a_row_that_waits_for_a_turn_of_the_account_is_not_sent_after_a_stop() -> None:
+    async def interrupted(sending: Sending) -> None:
+        await asyncio.sleep(90.0)
+        sending.dispatcher.stop(Stop("interrupted", "you interrupted it"))
+
+    sending = Sending(FakeJournal.of(9), FakeApi(), account=SlowAccount())
+    stop = sending.run(interrupted)
+    assert stop is not None and stop.code == "interrupted"
+    assert len(sending.api.bodies) == sending.journal.states().count(State.RUNNING) == 1
+    assert sending.journal.states().count(State.READY) == 8
+    assert sending.seconds < 91.0
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 16])

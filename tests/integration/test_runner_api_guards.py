@@ -32,6 +32,7 @@ from ways import way
 
 from batchrun.core.answers import Context, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
+from batchrun.engine.gate import CalledOff
 from batchrun.io import exchange, exchange_faults, exchange_proxied
 from batchrun.io.api_key import ApiKey
 from batchrun.io.exchange import Route
@@ -154,6 +155,22 @@ def test_a_connection_that_grew_stale_while_its_turn_was_awaited_is_made_anew(us
         assert server.connections - before == (1 if used_before else 2)
 
     assert with_door(work, idle=0.45).posts == (2 if used_before else 1)
+
+
+@PLAIN_AND_TLS
+def test_a_send_that_is_called_off_at_its_socket_leaves_nothing_and_the_door_recovers(tls: bool) -> None:
+    async def called_off() -> None:
+        await asyncio.sleep(0)
+        raise CalledOff
+
+    async def work(door: RunnerApi, server: FaultServer) -> None:
+        for used_before in (0, 1):
+            with pytest.raises(CalledOff):
+                await door.start(BODY, called_off)
+            assert server.posts == used_before
+            assert run_of((await one_start(door))[0]) is not None
+
+    assert with_door(work, tls=tls).posts == 2
 
 
 def test_a_server_that_closes_idle_connections_brings_nothing_into_doubt() -> None:
