@@ -39,6 +39,8 @@ class Approval(SealedPart):
     def _signed_or_not(self) -> Approval:
         if {self.signed} != {self.public_key is not None, self.signature is not None}:
             raise ValueError("signed goes with a key and a signature")
+        if (fault := name_fault(self.approver)) is not None:
+            raise ValueError(fault)
         return self
 
     @property
@@ -97,7 +99,8 @@ def name_fault(name: str) -> str | None:
 def same_person(one: str, other: str) -> bool:
     """Tell whether two names may be one person's; of a login (`CORP\\ana`, `ana@corp.com`) its plain part counts, too.
 
-    This errs on the side of one person: it decides who may not approve his own plan.
+    Quotes, dots and other marks make nobody another person. This errs on the side of one person: it decides who may
+    not approve his own plan.
     """
     return bool(_forms(one) & _forms(other))
 
@@ -105,7 +108,12 @@ def same_person(one: str, other: str) -> bool:
 def _forms(name: str) -> set[str]:
     whole = person(name)
     login = whole.rpartition("\\")[2].rpartition("/")[2]
-    return {whole, login, login.partition("@")[0]} - {""}
+    forms = {whole, login, login.partition("@")[0]}
+    return (forms | {_unmarked(form) for form in forms}) - {""}
+
+
+def _unmarked(name: str) -> str:
+    return "".join(sign for sign in name if sign.isalnum() or sign == " ").strip()
 
 
 def key_of(approver: str, keys: Mapping[str, str]) -> str | None:

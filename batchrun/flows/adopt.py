@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,10 +115,11 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
     there = f"the computer where the evidence was made ({manifest.made_by})"
     left = sum(count for state, count in counts.items() if state in UNSENT)
     if left:
+        rows = f"{counted(left, 'row')} of {line['name']} {'is' if left == 1 else 'are'}"
         teller.warn(
-            f"{counted(left, 'row')} of {line['name']} are still to be sent. Only ONE computer may go on with it: "
-            f"never resume it again on {there}, or rows are sent TWICE and nobody notices. What was sent there since "
-            f"{to_the_second(manifest.made_at)} (UTC), this journal does not know"
+            f"{rows} still to be sent. Only ONE computer may go on with it: never resume it again on {there}, or rows "
+            f"are sent TWICE and nobody notices. What was sent there since {to_the_second(manifest.made_at)} (UTC), this "
+            "journal does not know"
         )
     elif any(state in OPEN or state is State.IN_DOUBT for state in counts):
         teller.warn(f"some rows of {line['name']} are still open: go on with them here, and no more on {there}")
@@ -157,9 +158,11 @@ def _adopted(journal: Journal, pack: Pack, document: Mapping[str, Any], verdict:
             connection, batch_id, system.user_name(), str(verdict.manifest_sha256), SystemClock().now()
         )
         again = journal_adoptions.keys_taken_elsewhere(connection, batch_id, line["environment"])
+        unknown = journal_adoptions.unknown_duplicates(connection, batch_id, line["environment"])
         batch = journal_batches.find(connection, name)
     assert batch is not None  # noqa: S101  # it was put there above
     _tell(teller, name, line, again)
+    _tell_unknown(teller, unknown)
     following = f"batchrun status {name}"
     return Adopted(
         verdict.file,
@@ -201,6 +204,17 @@ def _workbook(line: Mapping[str, Any], pack: Path) -> tuple[str, str | None]:
     return str(pack.with_name(name)), None
 
 
+def _tell_unknown(teller: Teller, unknown: Sequence[tuple[int, str]]) -> None:
+    """Warn of duplicates that are none here: only the batches that have their keys would keep them back."""
+    if unknown:
+        (number, why), count = unknown[0], counted(len(unknown), "row")
+        teller.warn(
+            f"{count} of it {'was' if len(unknown) == 1 else 'were'} not sent as duplicates of batches that this "
+            f"journal does not know (row {number}: {why}); adopt those batches too, or such rows are sent TWICE when "
+            "they stand in another sheet"
+        )
+
+
 def _tell(teller: Teller, name: str, line: Mapping[str, Any], again: int) -> None:
     if name != line["name"]:
         teller.warn(
@@ -209,6 +223,6 @@ def _tell(teller: Teller, name: str, line: Mapping[str, Any], again: int) -> Non
         )
     if again:
         teller.warn(
-            f"{counted(again, 'key')} of it were sent by other batches of this journal too: look for rows that "
-            f"were sent twice"
+            f"{counted(again, 'key')} of it {'was' if again == 1 else 'were'} sent by other batches of this journal "
+            "too: look for rows that were sent twice"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchrun.core import correcting
+from batchrun.core.lifecycle import NEVER_SENT
 from batchrun.core.prepare import compile_preparer
 from batchrun.core.proofs import with_correction
 from batchrun.core.schema import Schema
@@ -18,12 +19,15 @@ from batchrun.core.totals import Totals, counted, grouped
 from batchrun.errors import BadCorrections, BadSpec, CouldNotStart, NotFound
 from batchrun.flows.corrected_file import CorrectedFile, read_corrected
 from batchrun.flows.corrected_rows import Corrected, Wanted, Weighing
+from batchrun.flows.expectations import check_amounts
+from batchrun.flows.preparing import note_largest
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_corrections, journal_files, spec_file, system
+from batchrun.io import journal_batches, journal_corrections, journal_files, journal_rows, spec_file, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_corrections import Origin
 from batchrun.io.journal_rows import RowRecord
+from batchrun.model import State
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -68,7 +72,25 @@ def read(journal: Journal, batch: Batch, path: Path, wanted: Wanted, teller: Tel
     _tell_problems(file, weighing, rows, wanted, teller)
     if not rows:
         raise NotFound(f"{file.name} names no row of {batch.name} that can be sent again; nothing was sent")
+    if batch.environment == "live":
+        _hold_limits(journal, batch, spec, rows)
     return Corrections(file, rows)
+
+
+def _hold_limits(journal: Journal, batch: Batch, spec: JobSpec, rows: Sequence[Corrected]) -> None:
+    """Hold the batch, as it would be with the new amounts, against its job's caps: a correction lifts none of them."""
+    if not (spec.limits.total or spec.limits.each):
+        return
+    totals, largest = Totals(spec.results.summed), dict[str, tuple[Decimal, int]]()
+    corrected = {one.record.position for one in rows}
+    with journal.reading() as connection:
+        for record in journal_rows.stream(connection, batch, sorted(set(State) - NEVER_SENT - {State.REFUSED})):
+            if record.position not in corrected:
+                totals.add(State.READY, record.amounts)
+    for one in rows:
+        totals.add(State.READY, one.new.amounts)
+        note_largest(largest, totals.entries, one.new.amounts, one.record.number)
+    check_amounts(spec.limits, totals, largest, "row {}".format)
 
 
 def _own_job(journal: Journal, batch: Batch) -> tuple[JobSpec, Schema]:

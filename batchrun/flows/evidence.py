@@ -79,7 +79,7 @@ def make(journal: Journal, batch: Batch, output: Path, teller: Teller) -> Eviden
     """Write a batch's evidence to a new file; raise BadCommandLine where there is one of that name."""
     path = output.expanduser().resolve()
     if path.suffix.lower() != ".zip":
-        raise BadCommandLine(f"{output.name}: evidence is a zip file; name it, for example, -o {batch.name}.zip")
+        raise BadCommandLine(f"-o {output}: evidence is a zip file; name it, for example, -o {batch.name}.zip")
     if path.exists():
         raise _exists(path)
     fold(journal, batch)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from batchrun.core.spec_totals import Limits
 from batchrun.core.spec_types import is_amount
 from batchrun.core.total_checks import no_total
-from batchrun.core.totals import MOST_VALUES, Totals, counted, decimals_of, grouped, is_of_unreadable, split_of
+from batchrun.core.totals import (
+    MOST_VALUES,
+    Totals,
+    counted,
+    decimals_of,
+    decimals_of_columns,
+    grouped,
+    is_of_unreadable,
+    split_of,
+)
 from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.preparing import Pass
@@ -117,17 +127,33 @@ def check_limits(through: Pass, counts: Mapping[State, int], totals: Totals) -> 
     ready = counts.get(State.READY, 0)
     if limits.rows is not None and ready > limits.rows:
         raise _beyond(f"{counted(ready, 'row')} would be sent", f"{limits.rows:,}")
+    check_amounts(limits, totals, through.largest, through.job.preparer.info.row_address)
+
+
+def check_amounts(
+    limits: Limits, totals: Totals, largest: Mapping[str, tuple[Decimal, int]], address: Callable[[int], str]
+) -> None:
+    """Hold the totals of what is ready, and the largest amounts with their rows, against caps."""
     for one, controls in totals.by_entry():
-        _refuse_unreadable_below_limits(one, controls, through)
+        _refuse_unreadable_below_limits(one, controls, limits)
         for control in controls:
-            _check_limits_of(control, through)
-        if one.by is not None:
-            _check_each(one.column, max((control.decimals for control in controls), default=0), through)
+            total = limits.total.get(control.column)
+            ready = control.by_state.get(State.READY, Decimal(0))
+            if total is not None and ready > Decimal(total):
+                raise _beyond(
+                    f"the total of {control.column} is {grouped(ready, control.decimals)}", f"{Decimal(total):,}"
+                )
+    controls = totals.controls()
+    decimals = {**decimals_of_columns(controls), **{one.column: one.decimals for one in controls}}
+    for name, each in limits.each.items():
+        if name in largest and largest[name][0] > Decimal(each):
+            amount, row = largest[name]
+            told = f"{address(row)} has {name} {grouped(amount, decimals[name])}"
+            raise _beyond(told, f"{Decimal(each):,} for one row")
 
 
-def _refuse_unreadable_below_limits(one: Summed, controls: Sequence[ControlTotal], through: Pass) -> None:
+def _refuse_unreadable_below_limits(one: Summed, controls: Sequence[ControlTotal], limits: Limits) -> None:
     """Raise where a limit cannot be held, since an amount, or the value that it belongs to, cannot be read."""
-    limits = through.job.spec.limits
     capped = {*limits.total, *limits.each}
     named = [name for name in capped if name == one.column or (one.by is not None and split_of(name, [one]))]
     for control in controls:
@@ -144,22 +170,6 @@ def _refuse_unreadable_below_limits(one: Summed, controls: Sequence[ControlTotal
                 "nothing was sent",
                 code="limit",
             )
-
-
-def _check_limits_of(control: ControlTotal, through: Pass) -> None:
-    total = through.job.spec.limits.total.get(control.column)
-    ready = control.by_state.get(State.READY, Decimal(0))
-    if total is not None and ready > Decimal(total):
-        raise _beyond(f"the total of {control.column} is {grouped(ready, control.decimals)}", f"{Decimal(total):,}")
-    _check_each(control.column, control.decimals, through)
-
-
-def _check_each(name: str, decimals: int, through: Pass) -> None:
-    each = through.job.spec.limits.each.get(name)
-    if each is not None and name in through.largest and through.largest[name][0] > Decimal(each):
-        amount, row = through.largest[name]
-        where = through.job.preparer.info.row_address(row)
-        raise _beyond(f"{where} has {name} {grouped(amount, decimals)}", f"{Decimal(each):,} for one row")
 
 
 def _beyond(told: str, limit: str) -> ExpectationFailed:

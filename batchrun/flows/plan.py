@@ -143,7 +143,7 @@ def _write(output: Path, content: bytes, workbook: Path, shown: PlanWorkbook) ->
 def _staged(journal: Journal, job: LoadedJob, origins: Origins, teller: Teller) -> _Staged:
     """Stage the job as a run does, look at what is staged, and let go of it."""
     draft = staging.draft_of(job, origins, RunChoice(), sha256_of(job.input))
-    twin_of(journal, draft, RunChoice())
+    twin_of(journal, draft, RunChoice(), for_plan=True)
     with staging.staged(journal, draft) as batch_id:
         found = weighed(journal, batch_id, draft, job, teller)
         with journal.reading() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain, islice
@@ -16,7 +16,7 @@ from batchrun.core.trailers import SheetTrailer, trailer_of
 from batchrun.errors import BadInput
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
-from batchrun.model import Problem, SourceRow, SplitAmount
+from batchrun.model import Amount, Problem, SourceRow, SplitAmount, Summed
 
 EVERY = 5_000
 CHUNK = 500  # rows that are prepared together
@@ -90,16 +90,22 @@ def _numbered_keys(through: Pass) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 def _note_largest(through: Pass, one: Prepared) -> None:
     """Remember the largest amount of each total, for the job's limits; a faulty row is not sent anyhow."""
-    if one.is_invalid:
-        return
-    for summed, amount in zip(through.read.entries, one.amounts, strict=True):
+    if not one.is_invalid:
+        note_largest(through.largest, through.read.entries, one.amounts, one.row.number)
+
+
+def note_largest(
+    largest: dict[str, tuple[Decimal, int]], entries: Iterable[Summed], amounts: Iterable[Amount], row: int
+) -> None:
+    """Remember a row's amounts where they are the largest of their totals."""
+    for summed, amount in zip(entries, amounts, strict=True):
         number = amount_of(amount)
         if number is not None:
             value = amount.value if isinstance(amount, SplitAmount) else None
             for name in {name_of(summed, value), summed.column}:
-                known = through.largest.get(name)
+                known = largest.get(name)
                 if known is None or number > known[0]:
-                    through.largest[name] = (number, one.row.number)
+                    largest[name] = (number, row)
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:

@@ -101,9 +101,9 @@ def _gone_on(
     return replace(go_on(journal, twin, doors, teller, following, choice.grace), nothing_to_do=idle)
 
 
-def twin_of(journal: Journal, draft: Draft, choice: RunChoice) -> Batch | None:
+def twin_of(journal: Journal, draft: Draft, choice: RunChoice, *, for_plan: bool = False) -> Batch | None:
     """Find an earlier execution of the same; raise AlreadyRan unless it was asked for again, or to go on with it."""
-    by_plan = "plan" in draft.settings
+    by_plan = for_plan or "plan" in draft.settings
     if choice.again:
         return None
     with journal.reading() as connection:

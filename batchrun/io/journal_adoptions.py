@@ -13,7 +13,7 @@ from batchrun.core import naming
 from batchrun.io.journal_batches import text_time
 from batchrun.io.journal_rows import takes_key
 from batchrun.io.journal_tables import adoptions, batches, decisions, rows, run_ids
-from batchrun.model import Environment
+from batchrun.model import Environment, State
 
 AT_ONCE = 500
 
@@ -74,6 +74,18 @@ def note(connection: Connection, batch_id: int, by: str, evidence_sha256: str, n
     """Note that a batch came here, by whom and by which evidence."""
     values = {"batch_id": batch_id, "at": text_time(now), "by": by, "evidence_sha256": evidence_sha256}
     connection.execute(insert(adoptions).values(values))
+
+
+def unknown_duplicates(connection: Connection, batch_id: int, environment: Environment) -> list[tuple[int, str]]:
+    """Give a batch's duplicates whose key nothing in this journal takes: their numbers, and what took it there."""
+    other = rows.alias("other")
+    taken = select(other.c.position).where(
+        other.c.key_id == rows.c.key_id, other.c.batch_id != rows.c.batch_id, takes_key(other, environment)
+    )
+    wanted = select(rows.c.number, rows.c.error).where(
+        rows.c.batch_id == batch_id, rows.c.state == State.DUPLICATE.value, ~taken.exists()
+    )
+    return [(number, why or "") for number, why in connection.execute(wanted.order_by(rows.c.position))]
 
 
 def keys_taken_elsewhere(connection: Connection, batch_id: int, environment: Environment) -> int:

@@ -218,7 +218,7 @@ def test_the_amount_of_a_row_in_doubt_is_told_with_its_currency(desk: QuickComma
     book.close()
     assert proof_lines(desk)["in doubt"] == [1, 0, 5.5]
     settled = desk.command("resolve", "last", "--all-not-run", "--yes", "--json").ended(0)
-    assert "Amount USD 5.5 were NOT run" in settled.words
+    assert "1 row, Amount USD 5.5 was NOT run, and may be sent again (row 3)" in settled.words
 
 
 def test_many_currencies_fit_a_screen(desk: QuickCommands) -> None:

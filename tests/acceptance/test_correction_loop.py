@@ -539,6 +539,27 @@ def test_on_live_a_correction_is_asked_about_with_count_and_sum(tmp_path: Path, 
         assert "4 rows, Amount 6.00 are sent again" in done.words
 
 
+LIMITS = [
+    ("each: {Amount: 5000}", "row 4 has Amount 5,000.01, and the job allows 5,000 for one row on live (limits)"),
+    ("total: {Amount: 9000}", "the total of Amount is"),
+]
+
+
+@pytest.mark.parametrize(("limits", "told"), LIMITS)
+def test_a_correction_lifts_none_of_the_jobs_limits(tmp_path: Path, crasher: Crasher, limits: str, told: str) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
+        desk.job(lambda text: f"{text}limits: {{{limits}}}\n")
+        refused_rows(desk, "-e", "live", "--yes", key=LIVE_KEY)
+        corrected(desk, lambda row: {"Vendor": f"{row['Vendor']} Ltd", "Amount": "5000.01"})
+        again = ("retry", "--input", "refused.csv", "--yes")
+        with nothing_happens(desk):
+            error = desk.json(*again, batch="payouts-001", key=LIVE_KEY).ended(2).document["error"]
+            assert error["code"] == "limit"
+            assert told in error["message"]
+        corrected(desk, lambda row: {"Amount": "1.50"})
+        assert desk.json(*again, batch="payouts-001", key=LIVE_KEY).ended(0).document["counts"] == {"completed": 12}
+
+
 # ------------------------------------------------------------------------------------------------ crashes
 
 

@@ -142,3 +142,30 @@ def test_a_live_batch_is_known_on_the_new_laptop(tmp_path: Path, crasher: Crashe
         handed_over(old, new)
         new.command("adopt", "pack.zip").ended(0)
         assert new.run("-e", "live", "--yes", key=LIVE_KEY).ended(2).document["error"]["code"] == "already-ran"
+
+
+def test_duplicates_of_batches_that_did_not_come_along_are_warned_of(tmp_path: Path, crasher: Crasher) -> None:
+    with two_laptops(tmp_path, crasher) as (old, new):
+        old.run().ended(0)
+        first = new.folder / "first.zip"
+        old.command("evidence", "last", "-o", str(first)).ended(0)
+        old.sheet([*ROWS[:2], *invoices(1, first=90)])
+        old.run().ended(1)
+        handed_over(old, new)
+        told = new.command("adopt", "pack.zip").ended(0).words
+        assert "2 rows of it were not sent as duplicates of batches that this journal does not know" in told
+        assert "(row 2: the key is taken by row 2 of payouts-001 (completed, sent " in told
+        new.command("adopt", "first.zip").ended(0)
+        new.sheet(ROWS[:2])
+        assert new.run().ended(1).document["counts"] == {"duplicate": 2}
+
+
+def test_duplicates_of_a_batch_that_came_along_are_not_warned_of(tmp_path: Path, crasher: Crasher) -> None:
+    with two_laptops(tmp_path, crasher) as (old, new):
+        old.run().ended(0)
+        handed_over(old, new)
+        new.command("adopt", "pack.zip").ended(0)
+        old.sheet([*ROWS[:2], *invoices(1, first=90)])
+        old.run().ended(1)
+        old.command("evidence", "last", "-o", str(new.folder / "second.zip")).ended(0)
+        assert "does not know" not in new.command("adopt", "second.zip").ended(0).words

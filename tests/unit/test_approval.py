@@ -24,7 +24,7 @@ def signed(key: str = KEYS[0], **more: Any) -> Approval:
 
 
 @pytest.mark.parametrize(
-    "name", ["ana", "ANA", " ana ", "ａｎａ", "CORP\\ana", "corp/Ana", "ana@corp.example", "\u00a0ana"]
+    "name", ["ana", "ANA", " ana ", "ａｎａ", "CORP\\ana", "corp/Ana", "ana@corp.example", "\u00a0ana", '"ana"', "ana."]
 )
 def test_however_it_is_written_a_maker_is_the_same_person(name: str) -> None:
     assert same_person(name, "ana")
@@ -55,7 +55,15 @@ def test_an_approval_is_read_back_and_one_changed_byte_is_found() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": 2}, {"signed": True}, {"kind": "x"}, {"more": 1}, {"plan_sha256": "x"}, {"public_key": KEYS[0]}],
+    [
+        {"version": 2},
+        {"signed": True},
+        {"kind": "x"},
+        {"more": 1},
+        {"plan_sha256": "x"},
+        {"public_key": KEYS[0]},
+        {"approver": " "},
+    ],
 )
 def test_a_well_sealed_document_that_is_no_approval_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="no approval"):
