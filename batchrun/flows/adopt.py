@@ -118,8 +118,8 @@ def _confirm(document: Mapping[str, Any], verdict: Verdict, teller: Teller, *, y
         rows = f"{counted(left, 'row')} of {line['name']} {'is' if left == 1 else 'are'}"
         teller.warn(
             f"{rows} still to be sent. Only ONE computer may go on with it: never resume it again on {there}, or rows "
-            f"are sent TWICE and nobody notices. What was sent there since {to_the_second(manifest.made_at)} (UTC), this "
-            "journal does not know"
+            "are sent TWICE and nobody notices. What was sent there since "
+            f"{to_the_second(manifest.made_at)} (UTC), this journal does not know"
         )
     elif any(state in OPEN or state is State.IN_DOUBT for state in counts):
         teller.warn(f"some rows of {line['name']} are still open: go on with them here, and no more on {there}")
