@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
-from finance_desk import Outcome, Results, in_the_background, invoices, killed, until
+from finance_desk import PATIENCE, Outcome, Results, in_the_background, invoices, killed, until
 from independent_server import LIVE_KEY
 from ledger_server import Fault, for_keys, ledger_of
 
@@ -217,13 +217,22 @@ def test_a_kill_while_the_first_are_under_way_leaves_the_others_unsent(tmp_path:
         assert len(desk.server.starts) == 2
 
 
+# Tests that run in the background inherit that Ctrl-C is ignored; nobody at a terminal does.
+HEARS_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from batchrun.cli.main import main
+main()
+"""
+
+
 @contextmanager
 def on_a_terminal(
     desk: CrashDesk, *words: str, key: str | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Start a command whose questions can be answered; what is said comes through the terminal."""
     ours, theirs = pty.openpty()
-    line = [sys.executable, "-m", "batchrun", *words, "--base-url", desk.server.origin]
+    line = [sys.executable, "-c", HEARS_CTRL_C, *words, "--base-url", desk.server.origin]
     environment = {**desk.environment, "RAPIDFOLIO_API_KEY": key}
     with subprocess.Popen(
         line, cwd=desk.folder, env=environment, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE
@@ -263,7 +272,7 @@ def test_on_a_terminal_the_question_is_asked_whatever_yes_said(
             else:
                 process.send_signal(signal.SIGINT)
             assert process.stdout is not None
-            document = json.loads(process.stdout.read())
+            document = json.loads(process.communicate(timeout=PATIENCE)[0])
         assert (process.returncode, len(desk.server.starts)) == (code, starts)
         assert (document["stopped"] is None) == (code == 0)
         assert Path(document["workbook"]).exists()
