@@ -17,7 +17,7 @@ from sqlalchemy import insert, select, update
 from batchrun.core import evidence
 from batchrun.core.lifecycle import Event
 from batchrun.core.review import Decision, DecisionState
-from batchrun.errors import BadCommandLine, BadInput, CouldNotStart, Declined
+from batchrun.errors import BadInput, CouldNotStart, Declined
 from batchrun.flows.adopt import Adopted, adopt
 from batchrun.flows.verify import verify
 from batchrun.io import journal_batches, journal_corrections, journal_decisions, journal_files, journal_steps, system
@@ -282,8 +282,6 @@ def test_a_pack_of_a_newer_journal_is_refused(tmp_path: Path) -> None:
 def test_live_is_asked_about(tmp_path: Path) -> None:
     made = small_pack(tmp_path, environment="live")
     with opened(tmp_path / "new" / "journal.db") as new:
-        with pytest.raises(BadCommandLine, match="--yes"):
-            taken_in(new, made.path, Listener(None))
         with pytest.raises(Declined):
             taken_in(new, made.path, Listener(False))
         listener = Listener(True)
@@ -293,6 +291,8 @@ def test_live_is_asked_about(tmp_path: Path) -> None:
         listener = Listener()
         taken_in(new, made.path, listener, yes=True)
         assert listener.asked == []
+    with opened(tmp_path / "unasked" / "journal.db") as new:  # where nobody can answer, the command is the answer
+        assert taken_in(new, made.path, Listener(None)).batch == "payouts-001"
 
 
 def test_a_rehearsal_and_an_open_run_are_told(tmp_path: Path) -> None:
