@@ -172,19 +172,9 @@ def changed_duplicates(connection: Connection, batch_id: int) -> list[int]:
 def taken_keys(connection: Connection, key_ids: Sequence[bytes], environment: Environment) -> dict[bytes, str]:
     """Give those of some keys that are taken, and say by what; for `check`, which records nothing."""
     found = rows.join(batches, batches.c.id == rows.c.batch_id).outerjoin(purges, purges.c.batch_id == rows.c.batch_id)
-    wanted = (
-        select(
-            rows.c.key_id,
-            batches.c.name,
-            rows.c.number,
-            rows.c.state,
-            rows.c.sent_at,
-            rows.c.run_id,
-            purges.c.at.label("purged_at"),
-        )
-        .select_from(found)
-        .where(rows.c.key_id.in_(key_ids), takes_key(rows, environment))
-    )
+    told = (batches.c.name, rows.c.number, rows.c.state, rows.c.sent_at, rows.c.run_id, purges.c.at.label("purged_at"))
+    wanted = select(rows.c.key_id, *told).select_from(found)
+    wanted = wanted.where(rows.c.key_id.in_(key_ids), takes_key(rows, environment))
     return {row.key_id: _taken_by(row) for row in connection.execute(wanted)}
 
 

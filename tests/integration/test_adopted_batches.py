@@ -315,6 +315,8 @@ def test_live_is_asked_about(tmp_path: Path) -> None:
         listener = Listener()
         taken_in(new, made.path, listener, yes=True)
         assert listener.asked == []
+    with opened(tmp_path / "unasked" / "journal.db") as new:  # where nobody can answer, the command is the answer
+        assert taken_in(new, made.path, Listener(None)).batch == "payouts-001"
 
 
 def test_a_rehearsal_and_an_open_run_are_told(tmp_path: Path) -> None:
