@@ -63,7 +63,7 @@ def draft_of(job: LoadedJob, origins: Origins, choice: RunChoice, input_sha256: 
         base_url=SIMULATED if choice.simulate else origins.base,
         review_url=SIMULATED if choice.simulate else origins.review,
         simulated=choice.simulate,
-        knobs=_knobs(spec.simulate, choice.knobs),
+        knobs=_knobs(spec.simulate, choice.knobs, simulated=choice.simulate),
         procedure_id=spec.procedure.id,
         procedure_version=spec.procedure.version,
         mode=spec.procedure.mode,
@@ -115,7 +115,7 @@ def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
     }
 
 
-def _knobs(block: Mapping[str, object], given: tuple[str, ...]) -> dict[str, object]:
+def _knobs(block: Mapping[str, object], given: tuple[str, ...], *, simulated: bool) -> dict[str, object]:
     knobs: dict[str, object] = {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in block.items()
     }
@@ -124,7 +124,19 @@ def _knobs(block: Mapping[str, object], given: tuple[str, ...]) -> dict[str, obj
         if not separator:
             raise BadCommandLine(f'--knob: "{pair}" is not NAME=VALUE')
         knobs[name] = value
+    if simulated:
+        _refuse_unknown(knobs)
     return knobs
+
+
+def _refuse_unknown(knobs: Mapping[str, object]) -> None:
+    """Refuse what the simulator would refuse, before there is a batch: it starts only once there is one."""
+    from batchrun.simulator.knobs import KnobError, parse_knobs
+
+    try:
+        parse_knobs(knobs)
+    except KnobError as error:
+        raise BadCommandLine(f"the simulator's knobs: {error}") from None
 
 
 def _identity(job: LoadedJob, input_sha256: str) -> bytes:

@@ -28,6 +28,7 @@ STARTS: dict[str, list[str]] = {
     "a journal in a folder that cannot be": ["run", "payouts.yaml", "--json", "--journal", "/proc/none/journal.db"],
     "a text file as journal": ["run", "payouts.yaml", "--json", "--journal", "payouts.csv"],
     "a wait that is none": ["run", "payouts.yaml", "--json", "--wait", "soon"],
+    "run with an unknown knob": ["run", "payouts.yaml", "--json", "--simulate", "--knob", "nope=1"],
     "resume of nothing": ["resume", "nothing-001", "--json"],
     "resume without a batch": ["resume", "--json"],
     "refresh of nothing": ["refresh", "last", "--json"],
@@ -59,7 +60,7 @@ def outcomes(desk: Desk) -> dict[str, Outcome]:
     """Run every command that cannot start."""
 
     def outcome(words: list[str]) -> Outcome:
-        return desk.command(*words, origin="--base-url" not in words, complete=False)
+        return desk.command(*words, origin=not {"--base-url", "--simulate"} & set(words), complete=False)
 
     return {case: outcome(words) for case, words in CASES.items()}
 
@@ -97,6 +98,7 @@ NAMED = {
     "an origin that is none": "nowhere",
     "resume without a batch": "BATCH",
     "show without a row": "--row",
+    "run with an unknown knob": "nope",
     "simulate with an unknown knob": "nope",
     "a text file as journal": "payouts.csv",
 }
