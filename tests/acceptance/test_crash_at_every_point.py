@@ -67,7 +67,6 @@ POINTS = {
     *("before a commit", "after a commit", "before a request", "the first byte is about to leave"),
     *("the last byte has left", "the answer's header is here", "after an answer"),
     *("before the workbook is put in its place", "after the workbook was put in its place"),
-    *("before the workbook is replaced", "after the workbook was replaced"),
 }
 
 
