@@ -8,7 +8,7 @@ from typing import Any
 
 from batchrun.core import approval, latencies
 from batchrun.core.durations import words
-from batchrun.core.lifecycle import ENDED
+from batchrun.core.latencies import Course
 from batchrun.core.moments import to_the_second
 from batchrun.flows import holding
 from batchrun.flows.figures import Figures
@@ -21,26 +21,23 @@ from batchrun.model import Summary
 def summary_of(journal: Journal, batch: Batch, figures: Figures) -> Summary:
     """Give what the Summary sheet says."""
     with journal.reading() as connection:
-        times = journal_rows.times(connection, batch.id)
+        course = journal_rows.course(connection, batch.id)
         note = holding.note_on_version(connection, batch)
         held = holding.facts(connection, batch)
-    seconds = [(end - start).total_seconds() for start, end, state in times if end is not None and state in ENDED]
-    starts = [start for start, _, _ in times]
-    ends = [end for _, end, state in times if end is not None and state in ENDED]
     return Summary(
         title=f"{batch.job}: {batch.name}",
-        facts=tuple({**_facts(journal, batch, starts, ends), **held}.items()),
+        facts=tuple({**_facts(journal, batch, course), **held}.items()),
         counts=figures.counts,
         rows=sum(figures.counts.values()),
         totals=figures.proof.totals,
-        seconds=latencies.percentiles([max(0.0, one) for one in seconds]),
-        completions=latencies.over_time(min(starts), ends) if starts else (),
+        seconds=latencies.percentiles(course.seconds),
+        completions=latencies.over_time(course),
         notes=(*batch.notes, *([note] if note is not None else [])),
         proof=figures.proof,
     )
 
 
-def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[datetime]) -> Mapping[str, str]:
+def _facts(journal: Journal, batch: Batch, course: Course) -> Mapping[str, str]:
     pin = batch.procedure_version or "the published default"
     facts: dict[str, Any] = {
         "Batch": batch.name,
@@ -51,8 +48,8 @@ def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[da
         "API": batch.base_url,
         "Started by": f"{batch.made_by} on {batch.host}",
         "Created (UTC)": to_the_second(batch.created_at),
-        "First sent (UTC)": _time(min(starts, default=None)),
-        "Last ended (UTC)": _time(max(ends, default=None)),
+        "First sent (UTC)": _time(course.start),
+        "Last ended (UTC)": _time(course.end),
         **_plan_facts(batch.settings.get("plan")),
         "Rate": batch.settings["rate"],
         "Input": batch.input_name,
@@ -64,8 +61,8 @@ def _facts(journal: Journal, batch: Batch, starts: list[datetime], ends: list[da
         "Journal": str(journal.path),
         "Made with": f"batchrun {batch.made_with}",
     }
-    if starts and ends:
-        facts["Took"] = words(max(0.0, (max(ends) - min(starts)).total_seconds()))
+    if course.ended:
+        facts["Took"] = words(max(0.0, max(course.ended)))
     return {label: str(value) for label, value in facts.items() if value}
 
 

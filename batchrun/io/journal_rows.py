@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, in
 
 from batchrun.core import payloads
 from batchrun.core.duplicates import Taken
-from batchrun.core.lifecycle import TAKES_KEY, TAKES_KEY_ON_LIVE
+from batchrun.core.latencies import Course
+from batchrun.core.lifecycle import ENDED, TAKES_KEY, TAKES_KEY_ON_LIVE
 from batchrun.core.prepare import Prepared
 from batchrun.core.review import LIVE, DecisionState
 from batchrun.io import journal_cells
@@ -262,15 +264,19 @@ def outputs(connection: Connection, batch_id: int) -> Iterator[Any]:
         yield parsed_output(content)
 
 
-def times(connection: Connection, batch_id: int) -> list[tuple[datetime, datetime | None, State]]:
-    """Give when each row that was sent left and ended."""
-    wanted = select(rows.c.sent_at, rows.c.finished_at, rows.c.state).where(
-        rows.c.batch_id == batch_id, rows.c.sent_at.is_not(None), rows.c.leader.is_(None)
-    )
-    return [
-        (datetime.fromisoformat(sent), parse_time(finished), State(state))
-        for sent, finished, state in connection.execute(wanted)
-    ]
+def course(connection: Connection, batch_id: int) -> Course:
+    """Give when a batch's runs left and ended; sixteen bytes a run, however many they are."""
+    sent = (rows.c.batch_id == batch_id) & rows.c.sent_at.is_not(None) & rows.c.leader.is_(None)
+    start = parse_time(connection.execute(select(func.min(rows.c.sent_at)).where(sent)).scalar_one())
+    seconds, ended = array("d"), array("d")
+    if start is not None:
+        has_ended = rows.c.finished_at.is_not(None) & rows.c.state.in_([state.value for state in ENDED])
+        wanted = select(rows.c.sent_at, rows.c.finished_at).where(sent, has_ended)
+        for left, finished in connection.execute(wanted.execution_options(yield_per=2000)):
+            end = datetime.fromisoformat(finished)
+            seconds.append(max(0.0, (end - datetime.fromisoformat(left)).total_seconds()))
+            ended.append((end - start).total_seconds())
+    return Course(start, seconds, ended)
 
 
 def count_payloads(connection: Connection, batch_id: int) -> int:
