@@ -62,7 +62,8 @@ def _facts(journal: Journal, batch: Batch, course: Course) -> Mapping[str, str]:
         "Made with": f"batchrun {batch.made_with}",
     }
     if course.ended:
-        facts["Took"] = words(max(0.0, max(course.ended)))
+        took = max(course.ended)
+        facts["Took"] = words(max(0.0, took))
     return {label: str(value) for label, value in facts.items() if value}
 
 
