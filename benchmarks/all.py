@@ -96,10 +96,11 @@ def draw(results: dict[str, Any], path: Path) -> None:
         speed.plot(rows, [one["rows"] / one["seconds"] for one in found], marker="o", label=name)
         memory.plot(rows, [one["peak_mb"] for one in found], marker="o", label=name)
     for axes, label in ((speed, "rows a second, start-up and all"), (memory, "peak memory, MB")):
-        axes.set(xscale="log", xlabel="rows", ylabel=label, ylim=(0, None))
+        axes.set(xscale="log", xlabel="rows", ylabel=label)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
-    speed.set(yscale="log", ylim=(None, None))
+    speed.set(yscale="log")
+    memory.set(ylim=(0, None))
     figure.suptitle("From a thousand rows to a million")
     figure.savefig(path, dpi=110)
     print(f"\n{path}")
