@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
-from finance_desk import in_the_background, invoices
+from finance_desk import Results, in_the_background, invoices
 from ledger_server import Fault, ledger_of, workbook_agrees
 
 ROWS = invoices(4)
@@ -85,3 +85,21 @@ def _to_the_end(desk: CrashDesk) -> None:
     assert (ledger.accepted, ledger.unknown) == (4, [])
     assert sorted(desk.server.sent("invoiceNumber")) == KEYS
     assert desk.states() == {"completed": 4}
+
+
+def test_at_every_point_of_writing_a_workbook_again_the_old_or_the_new_one_lies_there(
+    tmp_path: Path, crasher: Crasher
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
+        desk.sheet(ROWS)
+        place = Path(desk.run().ended(0).document["workbook"])
+        passed: Counter[str] = Counter()
+        for number in count(1):
+            done = desk.crash(number, "report", "last", "--json")
+            assert Results(place).column("_status") == ["completed"] * 4
+            if done.code != CRASHED:
+                break
+            passed[done.at] += 1
+        assert done.code == 0, done.stderr
+        assert {"before the workbook is replaced", "after the workbook was replaced"} <= set(passed)
+        assert [path.name for path in tmp_path.glob("*.xlsx")] == [place.name]
