@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +24,15 @@ READ = re.compile(r"/runs/([^/]+)")
 CANCEL = re.compile(r"/runs/([^/]+)/cancel")
 REASONS = {200: "OK", 202: "Accepted", 401: "Unauthorized", 404: "Not Found", 504: "Gateway Timeout"}
 
+SO_TIMESTAMPNS = 35  # Linux, on x86 and ARM: the kernel's own time of arrival comes with what is read
+TIMESPEC = struct.Struct("@qq")
+
 Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came; the key itself is not kept."""
+    """One request as it came; the key itself is not kept. `at` is when its last byte arrived, in monotonic seconds."""
 
     method: str
     path: str
@@ -91,6 +97,41 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class TimedSocket(socket.socket):
+    """Notes when what it reads arrived, by peer: on Linux at the kernel, so that a busy machine's server counts right.
+
+    On loopback the kernel stamps what arrives while the sender's write is still under way.
+    """
+
+    def __init__(self, arrivals: dict[object, float], fileno: int | None = None) -> None:
+        super().__init__(socket.AF_INET, socket.SOCK_STREAM, fileno=fileno)
+        self._arrivals = arrivals
+        self._peer: object = None
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Give the next connection, timed too."""
+        descriptor, peer = self._accept()  # type: ignore[attr-defined]
+        accepted = TimedSocket(self._arrivals, descriptor)
+        accepted._peer = peer
+        if sys.platform == "linux":
+            accepted.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        return accepted, peer
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Read, and note the time."""
+        if sys.platform != "linux":
+            self._arrivals[self._peer] = time.monotonic()
+            return super().recv(size, flags)
+        data, ancillary, _, _ = self.recvmsg(size, socket.CMSG_SPACE(TIMESPEC.size), flags)
+        ago = 0.0
+        for level, kind, stamp in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, SO_TIMESTAMPNS):
+                seconds, nanoseconds = TIMESPEC.unpack(stamp)
+                ago = time.time() - seconds - nanoseconds / 1e9
+        self._arrivals[self._peer] = time.monotonic() - ago
+        return data
+
+
 class IndependentServer:
     """The API on a loopback port; `requests` and `runs` are its ledger."""
 
@@ -99,6 +140,7 @@ class IndependentServer:
         self.requests: list[Request] = []
         self.runs: dict[str, Run] = {}
         self.origin = ""
+        self._arrivals: dict[object, float] = {}
 
     @property
     def starts(self) -> list[Request]:
@@ -200,7 +242,7 @@ class IndependentServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                request = await self._request(reader)
+                request = await self._request(reader, writer.get_extra_info("peername"))
                 self.requests.append(request)
                 answer = await self.respond(request)
                 if answer.status is None:
@@ -208,22 +250,29 @@ class IndependentServer:
                 writer.write(_wire(answer))
                 await writer.drain()
 
-    async def _request(self, reader: asyncio.StreamReader) -> Request:
+    async def _request(self, reader: asyncio.StreamReader, peer: object) -> Request:
         line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip("\r\n").split("\r\n")
         method, path, _ = line.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (item.partition(":") for item in fields)}
         authorization = headers.pop("authorization", None)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        return Request(method, path, headers, self._judged(authorization), body, time.monotonic())
+        return Request(method, path, headers, self._judged(authorization), body, self._arrivals[peer])
 
     def _judged(self, authorization: str | None) -> str:
         if authorization is None:
             return "absent"
         return "right" if authorization in {f"Bearer {key}" for key in self.switches.keys} else "wrong"
 
+    def timed_socket(self, port: int) -> socket.socket:
+        """Give a loopback socket to listen on."""
+        door = TimedSocket(self._arrivals)
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, sys.platform != "win32")
+        door.bind(("127.0.0.1", port))
+        return door
+
     async def listen(self, ready: threading.Event, stop: asyncio.Event) -> None:
         """Serve until told to stop."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512)
+        server = await asyncio.start_server(self._serve, sock=self.timed_socket(0), backlog=512)
         self.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         ready.set()
         await stop.wait()

@@ -174,7 +174,7 @@ class LedgerServer(IndependentServer):
             self._spoken.discard(writer)
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        request = await self._request(reader)
+        request = await self._request(reader, writer.get_extra_info("peername"))
         self.connections += writer not in self._spoken
         self._spoken.add(writer)
         self.requests.append(request)
@@ -205,7 +205,7 @@ class LedgerServer(IndependentServer):
         await asyncio.sleep(0.001)
 
     async def _up(self, port: int) -> None:
-        self._listening = await asyncio.start_server(self._serve, "127.0.0.1", port, backlog=512)
+        self._listening = await asyncio.start_server(self._serve, sock=self.timed_socket(port), backlog=512)
         self.origin = f"http://127.0.0.1:{self._listening.sockets[0].getsockname()[1]}"
 
     async def _down(self) -> None:
