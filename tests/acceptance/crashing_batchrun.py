@@ -252,6 +252,13 @@ LOADED = (  # once, for every child
 )
 
 
+def _save_coverage() -> None:
+    coverage = sys.modules.get("coverage")
+    measuring = coverage.Coverage.current() if coverage is not None else None
+    if measuring is not None:
+        measuring.save()
+
+
 SPOKEN = Path()  # where children say what they say
 
 
@@ -261,6 +268,7 @@ def _serve() -> None:
         importlib.import_module(name)
     point = Points()
     wrap_the_doors(point)
+    _save_coverage()  # so that no child saves the loading of everything once more
     with tempfile.TemporaryDirectory() as spoken:
         SPOKEN = Path(spoken)
         for line in sys.stdin:
