@@ -73,7 +73,7 @@ def tell(results: dict[str, Any]) -> None:
         (ours,) = [one for one in found if one["rows"] == largest and one["what"] != peer]
         (other,) = [one for one in found if one["rows"] == largest and one["what"] == peer]
         ratio = other["seconds"] / ours["seconds"]
-        print(f"{what:<24} {ratio:.2f} times the speed of a {peer}, {largest:,} rows")
+        print(f"{what:<24} {ratio:.2f} times as fast as: {peer}; {largest:,} rows")
 
 
 def _whole(ours: dict[str, float], by_hand: dict[str, float]) -> str:
