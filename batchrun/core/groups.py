@@ -59,11 +59,16 @@ def gather(preparer: Preparer, rows: Iterable[SourceRow], limit: int | None, see
         if entry.group is not None:
             groups.setdefault(entry.group, []).append(entry.row)
     notes = dict(_suspected(entries)) | {group: cut[group] for group in cut if group in groups}
-    made = {group: _prepared(preparer, members, notes.get(group)) for group, members in groups.items()}
+    made = {group: prepared(preparer, members, notes.get(group)) for group, members in groups.items()}
     _refuse_repeated_keys(preparer, made)
     by_number = {one.row.number: one for members in made.values() for one in members}
     ordered = [entry.alone or by_number[entry.row.number] for entry in entries]
     return Gathered(ordered, left_out)
+
+
+def takes_part(preparer: Preparer, row: SourceRow) -> bool:
+    """Tell whether the job's `where` takes a row, or cannot say."""
+    return _entry(preparer, row) is not None
 
 
 def _entries(
@@ -127,8 +132,11 @@ def _suspected(entries: Sequence[_Entry]) -> Iterator[tuple[Group, str]]:
                 yield group, f"row {entry.row.number}, beside this group, may belong to it and cannot be read"
 
 
-def _prepared(preparer: Preparer, rows: Sequence[SourceRow], note: str | None) -> list[Prepared]:
-    """Prepare one group: its first row bears the payload, the others are its members."""
+def prepared(preparer: Preparer, rows: Sequence[SourceRow], note: str | None = None) -> list[Prepared]:
+    """Prepare one group: its first row bears the payload, the others are its members.
+
+    `note` says why the group may not be whole; it is a problem then, and is not sent.
+    """
     first = rows[0]
     info = _info(preparer.info, rows)
     mapper = _mapper(preparer.mapper, info, rows)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from batchrun.core import correcting, keys, mapping, selection
+from batchrun.core import correcting, groups, keys, mapping, selection
 from batchrun.core.cells import cut
 from batchrun.core.correcting import Change
 from batchrun.core.prepare import Prepared, Preparer, prepare
 from batchrun.core.totals import counted
 from batchrun.flows.corrected_file import CorrectedFile
-from batchrun.io import journal_rows
+from batchrun.flows.rows_by_key import Key, RowsByKey
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_corrections import NewValues
@@ -21,15 +21,36 @@ from batchrun.io.rows_file import cell_text
 from batchrun.io.workbook_text import safe_text
 from batchrun.model import Cell, Problem, SourceRow, State
 
-Key = tuple[str, ...]
+SHOWN = 20  # rows of a group
+
+
+class Asked(NamedTuple):
+    """One row of the file, its cells in the order of the batch's sheet, and the key in them."""
+
+    row: SourceRow
+    raw: tuple[Cell, ...]
+    key: Key
+
+    @property
+    def here(self) -> SourceRow:
+        """The row, with the columns of the batch's sheet."""
+        return SourceRow(self.row.number, self.raw, self.row.faults)
 
 
 class Corrected(NamedTuple):
-    """One row of the batch as it is to be sent; without changes it goes as it was."""
+    """One row of the batch as it is to be sent; without changes it goes as it was.
+
+    In a group a row without changes of its own may bear the payload that another row's cells have changed.
+    """
 
     record: RowRecord
     new: NewValues
     changes: tuple[Change, ...]
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the journal is to hold something else of this row than it does."""
+        return bool(self.changes) or self.new.payload != self.record.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +77,20 @@ class Weighing:
 
     def rows(self) -> Iterator[Corrected]:
         """Give the rows that can be sent; once they are exhausted, the problems of the others are known."""
-        asked = [(row, *self._keyed(row)) for row in self.file.rows]
-        of_batch = _Rows(self.journal, self.batch, self.wanted.states, self._columns, {key for *_, key in asked})
-        numbers: dict[Key, list[int]] = {}
-        for row, _, key in asked:
-            numbers.setdefault(of_batch.own_key(key), []).append(row.number)
-        for row, raw, key in asked:
-            record = of_batch.find(key)
-            if record is not None and not selection.selects(self.wanted.ranges, record.number):
-                self.left_out += 1
+        asked = [Asked(row, *self._keyed(row)) for row in self.file.rows]
+        of_batch = RowsByKey(self.journal, self.batch, self.wanted.states, self._columns, {one.key for one in asked})
+        same_key: dict[Key, list[Asked]] = {}
+        for one in asked:
+            same_key.setdefault(of_batch.own_key(one.key), []).append(one)
+        for key, those in same_key.items():
+            records = of_batch.rows_of(key)
+            if records and not any(selection.selects(self.wanted.ranges, record.number) for record in records):
+                self.left_out += len(those)
                 continue
-            problems = tuple(self._misfits(row, raw, key, record, numbers[of_batch.own_key(key)], of_batch))
-            made = None if problems or record is None else self._made(row, raw, record)
+            problems = tuple(self._misfits(those, records, of_batch))
             self.problems += problems
-            if made is not None:
-                yield made
+            if not problems:
+                yield from self._made(those, records)
 
     def notes(self) -> Iterator[str]:
         """Say what `--rows` left out."""
@@ -86,32 +106,35 @@ class Weighing:
         raw = tuple(None if place is None else row.cells[place] for place in self.file.columns)
         return raw, keys.key_of(SourceRow(row.number, raw), self._columns)
 
-    def _misfits(
-        self,
-        row: SourceRow,
-        raw: tuple[Cell, ...],
-        key: Key,
-        record: RowRecord | None,
-        numbers: Sequence[int],
-        of_batch: _Rows,
-    ) -> Iterator[Problem]:
-        """Say why a row of the file can be no row of the batch that is sent again."""
-        here = SourceRow(row.number, raw)
-        if row.faults:
-            yield from _whole(self.preparer, here._replace(faults=row.faults))
-        elif record is None and (of_key := keys.key_problems(self.file.info, here, self._columns)):
-            yield from of_key
-        elif len(numbers) > 1:
-            yield keys.repeated(self.file.info, here, self._columns, numbers)
-        elif record is None:
-            near = of_batch.nearest(key)
-            yield self._of_key(
-                here, "unknown-key", f"{self.batch.name} has no row with this key, and a key is not corrected{near}"
-            )
-        elif (why := self._kept_back(record, of_batch)) is not None:
-            yield self._of_key(here, f"is-{record.state.value}", why)
+    def _misfits(self, those: Sequence[Asked], records: Sequence[RowRecord], of_batch: RowsByKey) -> Iterator[Problem]:
+        """Say why rows of the file that have one key can be no rows of the batch that are sent again."""
+        numbers = [one.row.number for one in those]
+        for one in those:
+            here = one.here._replace(faults=())
+            if one.row.faults:
+                yield from _whole(self.preparer, one.here)
+            elif not records and (of_key := keys.key_problems(self.file.info, here, self._columns)):
+                yield from of_key
+            elif len(those) > 1 and not self.preparer.group_columns:
+                yield keys.repeated(self.file.info, here, self._columns, numbers)
+            elif not records:
+                near = of_batch.nearest(one.key)
+                yield self._of_key(
+                    here, "unknown-key", f"{self.batch.name} has no row with this key, and a key is not corrected{near}"
+                )
+            elif (why := self._kept_back(records[0], of_batch)) is not None:
+                yield self._of_key(here, f"is-{records[0].state.value}", why)
+            elif len(those) != len(records):
+                yield self._of_key(here, "group-incomplete", self._of_other_size(len(those), records))
 
-    def _kept_back(self, record: RowRecord, of_batch: _Rows) -> str | None:
+    def _of_other_size(self, count: int, records: Sequence[RowRecord]) -> str:
+        rows = ", ".join(str(record.number) for record in records[:SHOWN]) + (" …" if len(records) > SHOWN else "")
+        return (
+            f"its group is {counted(len(records), 'row')} of {self.batch.name} (rows {rows}), and {count:,} of this "
+            "file; a correction leaves none out and adds none"
+        )
+
+    def _kept_back(self, record: RowRecord, of_batch: RowsByKey) -> str | None:
         """Say why a row of the batch is not sent again."""
         row = f"row {record.number} of {self.batch.name}"
         if record.position in of_batch.rejected:
@@ -132,21 +155,50 @@ class Weighing:
             message=message,
         )
 
-    def _made(self, row: SourceRow, raw: tuple[Cell, ...], record: RowRecord) -> Corrected | None:
-        """Prepare a corrected row as any other; None where it has problems, which are noted."""
-        pairs = zip(record.cells, raw, self.file.columns, strict=True)
+    def _made(self, those: Sequence[Asked], records: Sequence[RowRecord]) -> Iterator[Corrected]:
+        """Prepare corrected rows as any others; those with problems, which are noted, are not given."""
+        cells = [self._restored(one, record) for one, record in zip(those, records, strict=True)]
+        header = self.batch.sheet.header
+        changes = [correcting.changes(header, old.cells, new) for old, new in zip(records, cells, strict=True)]
+        if not any(changes):
+            for old in records:
+                yield Corrected(old, NewValues(old.position, old.payload, old.cells, old.amounts), ())
+            return
+        here = [SourceRow(one.row.number, new) for one, new in zip(those, cells, strict=True)]
+        problems = [problem for row, own in zip(here, changes, strict=True) for problem in self._unclear(row, own)]
+        made = self._prepared(here, records)
+        problems += [problem for one in made for problem in one.problems]
+        self.problems += problems
+        if not problems:
+            for old, new, own in zip(records, made, changes, strict=True):
+                yield Corrected(old, NewValues(old.position, new.payload, new.row.cells, new.amounts), own)
+
+    def _restored(self, one: Asked, record: RowRecord) -> tuple[Cell, ...]:
+        pairs = zip(record.cells, one.raw, self.file.columns, strict=True)
         there = tuple(old if place is None else new for old, new, place in pairs)
-        cells = correcting.restored(record.cells, there, _written)
-        changes = correcting.changes(self.batch.sheet.header, record.cells, cells)
-        if not changes:
-            return Corrected(record, NewValues(record.position, record.payload or b"", cells, record.amounts), ())
-        here = SourceRow(row.number, cells)
-        one = prepare(self.preparer, here)
-        problems = (*self._unclear(here, changes), *_problems_of(self.preparer, here, one))
-        if problems or one is None or one.payload is None:
-            self.problems += problems
-            return None
-        return Corrected(record, NewValues(record.position, one.payload, cells, one.amounts), changes)
+        return correcting.restored(record.cells, there, _written)
+
+    def _prepared(self, rows: Sequence[SourceRow], records: Sequence[RowRecord]) -> list[Prepared]:
+        """Prepare what is sent as one; a row that `where` leaves out, or another group, is a problem."""
+        if not self.preparer.group_columns:
+            return [prepare(self.preparer, rows[0]) or _left_out(self.preparer, rows[0])]
+        alone = [_left_out(self.preparer, row) for row in rows if not groups.takes_part(self.preparer, row)]
+        group = keys.key_of(SourceRow(rows[0].number, records[0].cells), self.preparer.group_columns)
+        others = [row for row in rows if keys.key_of(row, self.preparer.group_columns) != group]
+        return alone or [self._of_other_group(row) for row in others] or groups.prepared(self.preparer, rows)
+
+    def _of_other_group(self, row: SourceRow) -> Prepared:
+        columns = self.preparer.group_columns
+        problem = Problem(
+            row=row.number,
+            cell=mapping.cells_named(self.file.info, row.number, columns),
+            column=mapping.columns_named(self.file.info, columns),
+            path=None,
+            value=cut(", ".join(keys.key_of(row, columns))) or None,
+            code="other-group",
+            message="a correction moves no row to another group; put back what was here",
+        )
+        return Prepared(row, (), None, (problem,), ())
 
     def _unclear(self, row: SourceRow, changes: Sequence[Change]) -> Iterator[Problem]:
         for change in changes:
@@ -174,12 +226,10 @@ _STANDS = {
 }
 
 
-def _problems_of(preparer: Preparer, row: SourceRow, one: Prepared | None) -> tuple[Problem, ...]:
-    if one is not None:
-        return one.problems
+def _left_out(preparer: Preparer, row: SourceRow) -> Prepared:
     where = preparer.info.row_address(row.number)
     message = "as it is corrected now, the job's `where` leaves this row out; put back what that depends on"
-    return (Problem(row.number, where, None, None, None, "left-out", message),)
+    return Prepared(row, (), None, (Problem(row.number, where, None, None, None, "left-out", message),), ())
 
 
 def _whole(preparer: Preparer, row: SourceRow) -> tuple[Problem, ...]:
@@ -190,42 +240,3 @@ def _whole(preparer: Preparer, row: SourceRow) -> tuple[Problem, ...]:
 def _written(cell: Cell) -> tuple[str, str]:
     text = cell_text(cell)
     return text, safe_text(text)
-
-
-class _Rows:
-    """The batch's rows whose keys a file names; those that may be sent again are looked through first."""
-
-    def __init__(
-        self, journal: Journal, batch: Batch, states: Sequence[State], columns: Sequence[int], asked: set[Key]
-    ) -> None:
-        self._columns = columns
-        self._found: dict[Key, RowRecord] = {}
-        self._without_zeros: dict[Key, Key] = {}
-        with journal.reading() as connection:
-            self.rejected = journal_rows.rejected(connection, batch)
-            for record in journal_rows.stream(connection, batch, states):
-                self._without_zeros[correcting.without_zeros(record.key)] = record.key
-                self._note(record, asked)
-            if asked - self._found.keys():
-                for record in journal_rows.stream(connection, batch):
-                    self._note(record, asked)
-
-    def _note(self, record: RowRecord, asked: set[Key]) -> None:
-        # A report writes some keys otherwise than they are compared: TRUE, or a date with its time.
-        written = tuple(cell_text(record.cells[column]).strip() for column in self._columns)
-        for key in dict.fromkeys((record.key, written)):
-            if key in asked:
-                self._found.setdefault(key, record)
-
-    def find(self, key: Key) -> RowRecord | None:
-        """Give the row of a key."""
-        return self._found.get(key)
-
-    def own_key(self, key: Key) -> Key:
-        """Give a key as the batch has it."""
-        found = self._found.get(key)
-        return key if found is None else found.key
-
-    def nearest(self, key: Key) -> str:
-        """Name the key that is meant, as far as that can be told."""
-        return correcting.nearest_key(key, self._without_zeros)

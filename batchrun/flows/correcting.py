@@ -45,8 +45,8 @@ class Corrections:
 
     @property
     def changed(self) -> list[Corrected]:
-        """The rows of which a cell changed."""
-        return [one for one in self.rows if one.changes]
+        """The rows of which a cell or the payload changed."""
+        return [one for one in self.rows if one.is_new]
 
     @property
     def records(self) -> list[RowRecord]:
@@ -56,12 +56,6 @@ class Corrections:
 
 def read(journal: Journal, batch: Batch, path: Path, wanted: Wanted, teller: Teller) -> Corrections:
     """Read a corrected file and weigh every row; raise BadCorrections with every problem, each with its cell."""
-    if batch.settings.get("grouped"):
-        raise CouldNotStart(
-            f"{batch.name} makes one payload of several rows (group_by), and such rows cannot be corrected here; "
-            "correct the sheet, and run it again with those rows alone (--rows)",
-            code="grouped",
-        )
     spec, schema = _own_job(journal, batch)
     file = read_corrected(path, spec, batch.sheet.header)
     preparer = compile_preparer(spec, file.info, schema, batch.params)
@@ -109,18 +103,19 @@ def _tell_problems(
 ) -> None:
     if not weighing.problems:
         return
-    faulty = len({problem.row for problem in weighing.problems})
+    asked = len(file.rows) - weighing.left_out
+    kept_back = asked - len(rows)  # with a faulty row, all of its group
     lines = correcting.told(weighing.problems, MOST_TOLD)
     if not wanted.skip_invalid:
-        raise BadCorrections(file.name, lines, faulty, faulty + len(rows))
-    teller.warn(f"{counted(faulty, 'row')} of {file.name} left out (--skip-invalid):")
+        raise BadCorrections(file.name, lines, kept_back, asked)
+    teller.warn(f"{counted(kept_back, 'row')} of {file.name} left out (--skip-invalid):")
     for line in lines:
         teller.warn(line)
 
 
 def tell(batch: Batch, corrections: Corrections, teller: Teller) -> None:
     """Show old and new of what changed, and say what goes as it was."""
-    changed = corrections.changed
+    changed = [one for one in corrections.rows if one.changes]
     lines = [f"row {one.record.number} {change.told()}" for one in changed for change in one.changes]
     cells = counted(len(lines), "cell")
     teller.say(f"{corrections.file.name}: {counted(len(changed), 'row')} corrected, {cells} changed")
@@ -128,9 +123,10 @@ def tell(batch: Batch, corrections: Corrections, teller: Teller) -> None:
         teller.say(f"  {line}")
     if len(lines) > SHOWN:
         teller.say(f"  and {counted(len(lines) - SHOWN, 'more changed cell')}")
-    _tell_unchanged(len(corrections.rows) - len(changed), teller)
+    sent_otherwise = {one.record.owner for one in corrections.rows if one.new.payload != one.record.payload}
+    _tell_unchanged(sum(not one.changes and one.record.owner not in sent_otherwise for one in corrections.rows), teller)
     _tell_sums(batch, corrections, teller)
-    same = sum(one.new.payload == one.record.payload for one in changed)
+    same = sum(one.record.owner not in sent_otherwise for one in changed)
     if same:
         teller.warn(f"of the corrected rows, {counted(same, 'row')} changed only in what the job does not send")
 
@@ -178,7 +174,8 @@ def write(connection: Connection, batch: Batch, corrections: Corrections, now: d
     journal_files.keep_file(connection, file.path, file.sha256)
     origin = Origin(user, file.name, file.sha256)
     journal_corrections.correct(connection, batch, [one.new for one in changed], origin, now)
-    told = "1 row was" if len(changed) == 1 else f"{len(changed):,} rows were"
+    count = sum(bool(one.changes) for one in changed)
+    told = "1 row was" if count == 1 else f"{count:,} rows were"
     note = f"{told} corrected on {now:%Y-%m-%d} from {file.name} by {user} (SHA-256 {file.sha256})."
     held = journal_batches.find(connection, batch.name)
     assert held is not None  # noqa: S101  # batches are never removed
@@ -188,6 +185,6 @@ def write(connection: Connection, batch: Batch, corrections: Corrections, now: d
 
 
 def notes_by_position(corrections: Corrections) -> Mapping[int, str]:
-    """Give what the trail says of each corrected row's new attempt."""
+    """Give what the trail says of each corrected row's new attempt; of a group's, at the row that bears the payload."""
     note = f"corrected from {corrections.file.name} and tried again by {system.user_name()}"
-    return {one.record.position: note for one in corrections.changed}
+    return {one.record.owner: note for one in corrections.changed}

@@ -21,10 +21,10 @@ KEPT = ("payload", "payload_id", "cells", "amounts")
 
 @dataclass(frozen=True, slots=True)
 class NewValues:
-    """What a row is to hold from now on."""
+    """What a row is to hold from now on; in a group its first row alone bears the payload."""
 
     position: int
-    payload: bytes
+    payload: bytes | None
     cells: tuple[Cell, ...]
     amounts: tuple[Amount, ...]
 
@@ -91,7 +91,7 @@ def _new(batch: Batch, one: NewValues) -> dict[str, object]:
         "b": batch.id,
         "p": one.position,
         "new_payload": one.payload,
-        "new_payload_id": payloads.payload_id(one.payload),
+        "new_payload_id": None if one.payload is None else payloads.payload_id(one.payload),
         "new_cells": journal_cells.dump(one.cells),
         "new_amounts": journal_cells.dump_amounts(one.amounts),
     }
