@@ -51,7 +51,7 @@ def check(
         _keep_what_is_loaded()
         choice = o.choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
         found = flow.check(job, choice, origins(base_url, review_url), journal, screen, show, report)
-        _show_check(screen, job, found)
+        _show_check(screen, found)
         if report is not None:
             _show_report(screen, job, found.marked)
         return found.as_json(), found.exit_code
@@ -59,7 +59,7 @@ def check(
     return answer(screen, "check", work)
 
 
-def _show_check(screen: Screen, job: Path, report: CheckReport) -> None:
+def _show_check(screen: Screen, report: CheckReport) -> None:
     from batchrun.cli import words
     from batchrun.core.durations import words as lasting
     from batchrun.model import State
@@ -78,8 +78,8 @@ def _show_check(screen: Screen, job: Path, report: CheckReport) -> None:
         screen.answer(f"Sending takes about {lasting(report.seconds)} at {report.rate}.")
     for note in report.notes:
         screen.warn(note)
-    if not report.exit_code:
-        screen.answer(f"Next: batchrun run {job} --simulate")
+    if report.next is not None:
+        screen.answer(f"Next: {report.next}")
 
 
 def _show_report(screen: Screen, job: Path, marked: Report | None) -> None:

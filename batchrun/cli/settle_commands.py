@@ -50,6 +50,7 @@ def resolve(
         from batchrun.flows import resolve as flow
 
         with opened_batch(batch, journal, screen, acts=True, yes=yes, urls=(base_url, review_url)) as (opened, found):
+            flow.refuse_without_doubts(opened, found)
             settlements = _settlements(opened, found, row, run_id, not_run, run_ids, all_not_run, batch)
             assurance = flow.Assurance(yes=yes, reason=reason, count=count)
             outcome = flow.resolve(opened, found, settlements, screen, assurance)

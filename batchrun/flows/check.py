@@ -16,11 +16,12 @@ from batchrun.core.prepare import Prepared
 from batchrun.core.totals import Totals, as_json
 from batchrun.errors import COMPLETED, NEEDS_ATTENTION
 from batchrun.flows import expectations, preparing
+from batchrun.flows.command_words import choice_words, expectation_words, origin_words
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
-from batchrun.io import journal_place
+from batchrun.io import journal_place, system, workbook_lock
 from batchrun.model import ControlTotal, Problem, State
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class CheckReport:
     seconds: float | None = None
     rate: str = ""
     marked: Report | None = None
+    next: str | None = None
 
     @property
     def valid(self) -> int:
@@ -135,7 +137,17 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     expectations.check_expectations(through, tally.totals)
     expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
     report.notes = [*preparing.notes_of(through), *duplicates.told(list(tally.taken.values()), tally.duplicates)]
+    if workbook_lock.opened_by(job.input) is not None:
+        report.notes.append(preparing.OPEN_IN_EXCEL.format(job.input.name))
+    report.next = _next_command(job, origins) if not report.exit_code else None
     return report
+
+
+def _next_command(job: LoadedJob, origins: Origins) -> str:
+    """Give the command that rehearses the very same rows, or where an API is named, sends them there."""
+    words = ["batchrun", "run", str(job.file.path), *choice_words(job.choice), *expectation_words(job.choice)]
+    words += [*origin_words(origins)] or ["--simulate"]
+    return " ".join(map(system.shell_word, words))
 
 
 class _Tally:

@@ -52,8 +52,8 @@ def compare(
     """Compare a job's rows with a batch's; what keeps them from being compared is raised."""
     threshold = _threshold(wanted.threshold)
     place = None if wanted.output is None else comparison_workbook.free_place(wanted.output)
-    with loaded(path, choice) as job, contextlib.closing(some_journal(path, job, journal_path)) as journal:
-        batch, notes = earlier_batch(journal, path, job, origins, wanted.batch, teller)
+    with loaded(path, choice) as job, contextlib.closing(some_journal(job, journal_path)) as journal:
+        batch, notes = earlier_batch(journal, job, origins, wanted.batch, teller)
         with teller.counting("rows compared") as counting:
             found = _found(journal, batch, job, wanted.by, counting)
         result = found.compared(threshold, notes)

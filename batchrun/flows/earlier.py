@@ -13,7 +13,7 @@ from batchrun.flows.finding import find_batch
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.origins import Origins
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_comparisons, system
+from batchrun.io import journal_batches, journal_comparisons
 from batchrun.io.comparison_summary import Month
 from batchrun.io.journal import Journal, journal_if_any
 from batchrun.io.journal_batches import Batch
@@ -21,16 +21,16 @@ from batchrun.io.journal_place import place_of
 from batchrun.model import State, Summed
 
 
-def some_journal(path: Path, job: LoadedJob, journal_path: Path | None) -> Journal:
+def some_journal(job: LoadedJob, journal_path: Path | None) -> Journal:
     """Open the journal; raise NotFound where there is none, for then there is nothing to compare with."""
     journal = journal_if_any(journal_path)
     if journal is None:
-        raise _nothing(path, job, place_of(journal_path))
+        raise _nothing(job, place_of(journal_path))
     return journal
 
 
 def earlier_batch(
-    journal: Journal, path: Path, job: LoadedJob, origins: Origins, named: str | None, teller: Teller
+    journal: Journal, job: LoadedJob, origins: Origins, named: str | None, teller: Teller
 ) -> tuple[Batch, list[str]]:
     """Give the batch to compare with, and in sentences what is particular about it; NotFound where there is none."""
     if named is not None:
@@ -40,7 +40,7 @@ def earlier_batch(
         every = journal_batches.every(connection)
     own = [one for one in every if one.job == job.spec.job and one.environment == job.choice.environment]
     if not own:
-        raise _nothing(path, job, journal.path)
+        raise _nothing(job, journal.path)
     batch = _choice(own, job, origins)
     return batch, _particulars(batch, job, origins)
 
@@ -80,11 +80,11 @@ def _told(params: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in params.items())
 
 
-def _nothing(path: Path, job: LoadedJob, journal: Path) -> NotFound:
+def _nothing(job: LoadedJob, journal: Path) -> NotFound:
     return NotFound(
         f"the journal {journal} holds no batch of {job.spec.job} in {job.choice.environment} to compare with; "
         "run an earlier month first, or name a batch with --with",
-        next=f"batchrun run {system.shell_word(str(path))}",
+        next="batchrun status",
     )
 
 

@@ -22,6 +22,7 @@ from batchrun.core.totals import (
 from batchrun.errors import BadCommandLine, BadInput, ExpectationFailed
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.preparing import Pass
+from batchrun.io import system
 from batchrun.model import ControlTotal, State, Summed
 
 IN_JOB = "expect in the job"
@@ -76,13 +77,17 @@ def _check_rows(expected: int | None, where: str, found: int) -> None:
 def _expected_totals(job: LoadedJob, entries: Sequence[Summed]) -> Iterator[_Expected]:
     for name, text in job.choice.expect_totals.items():
         if not is_amount(text):
-            raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {name}=48210.55')
+            raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {_example(name)}')
         told = no_total(name, entries)
         if told is not None:
             raise BadCommandLine(f"--expect-total: {told}")
         yield _Expected(name, Decimal(text))
     for name, text in job.spec.expect.totals.items():
         yield _Expected(name, Decimal(text))
+
+
+def _example(name: str) -> str:
+    return system.shell_word(f"{name}=48210.55")
 
 
 def _check_total(expected: _Expected, totals: Totals) -> None:

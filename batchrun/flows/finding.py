@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from batchrun.core.suggestions import did_you_mean
 from batchrun.errors import BadCommandLine, Declined, NotFound
 from batchrun.flows.origins import is_loopback, origins
+from batchrun.flows.other_files import JOBS
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches
+from batchrun.io import journal_batches, spec_file
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.workbook_name import batch_named_in
@@ -47,6 +48,8 @@ def _is_path(named: str) -> bool:
 def _by_workbook(journal: Journal, path: Path) -> Batch | None:
     if not path.exists():
         raise NotFound(f"there is no workbook at {path}")
+    if path.suffix.lower() in JOBS:
+        raise _of_job(journal, path)
     with journal.reading() as connection:
         found = journal_batches.find_by_workbook(connection, str(path.resolve()))
         if found is None:
@@ -55,6 +58,16 @@ def _by_workbook(journal: Journal, path: Path) -> Batch | None:
     if found is None:
         raise NotFound(f"{path.name} is no results workbook of a batch in the journal {journal.path}")
     return found
+
+
+def _of_job(journal: Journal, path: Path) -> NotFound:
+    """Say that a job is no batch, and name its last one."""
+    spec = spec_file.read_spec(path).spec
+    with journal.reading() as connection:
+        batches = [] if spec is None else journal_batches.every(connection)
+    last = next((batch.name for batch in batches if spec is not None and batch.job == spec.job), None)
+    named = f"; the last batch of it is {last}" if last is not None else f", and no batch of it is in {journal.path}"
+    return NotFound(f"{path.name} is a job, and a batch is wanted{named}")
 
 
 def _not_found(journal: Journal, named: str, names: list[str]) -> NotFound:

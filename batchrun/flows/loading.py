@@ -12,6 +12,7 @@ from batchrun.core.prepare import Preparer, compile_preparer
 from batchrun.core.spec import JobSpec
 from batchrun.core.spec_faults import SpecFault
 from batchrun.errors import BadCommandLine, BadInput, BadSchema, BadSpec, NotFound
+from batchrun.flows.other_files import refuse_no_job
 from batchrun.io import spec_file
 from batchrun.io.source import Source, SourceOptions, open_source
 from batchrun.io.spec_file import SchemaFile, SpecFile
@@ -52,6 +53,7 @@ class LoadedJob:
 @contextlib.contextmanager
 def loaded(path: Path, choice: Choice) -> Iterator[LoadedJob]:
     """Load a job and open its sheet; raise BadSpec with every fault, or what is wrong with sheet or schema."""
+    refuse_no_job(path)
     file = spec_file.read_spec(path)
     if file.spec is None:
         raise BadSpec(file.tell(file.faults))

@@ -95,7 +95,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         totals=figures.totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
-        next=next_command(batch, counts, hold),
+        next=None if _is_being_sent(journal, batch, counts) else next_command(batch, counts, hold),
         interrupted=interrupted,
         disproof=disproof(figures.proof, batch.name),
     )
@@ -103,9 +103,14 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
 
 def _abandoned(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> str | None:
     """Say that nobody sends what is left: the sender was killed before it could say why it stopped."""
-    if not any(state in UNSENT for state in counts) or system.is_locked(journal.lock_file(batch.id)):
+    if not any(state in UNSENT for state in counts) or _is_being_sent(journal, batch, counts):
         return None
     return "the program that was sending ended before its end"
+
+
+def _is_being_sent(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> bool:
+    """Tell whether a program is sending what is left of a batch; then there is nothing to do but to wait for it."""
+    return any(state in UNSENT for state in counts) and system.is_locked(journal.lock_file(batch.id))
 
 
 def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = None) -> str | None:
@@ -122,4 +127,6 @@ def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = 
             if batch.workbook_sha256
             else f"batchrun refresh {batch.name}"
         )
+    if State.REFUSED in counts and not batch.settings.get("plan"):  # what was approved is not corrected here
+        return f"batchrun report {batch.name} --only refused -o {batch.name}.refused.xlsx"
     return None

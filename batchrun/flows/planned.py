@@ -15,9 +15,10 @@ from batchrun.core.approval import Approval
 from batchrun.core.plan import Found, Plan
 from batchrun.core.totals import as_json
 from batchrun.errors import BadSpec, PlanRefused
-from batchrun.flows import loading
+from batchrun.flows import loading, other_files
+from batchrun.flows.command_words import choice_words, expectation_words, origin_words
 from batchrun.flows.loading import Choice, LoadedJob
-from batchrun.flows.origins import REVIEW_ORIGIN, RUNNER_ORIGIN, Origins, origins
+from batchrun.flows.origins import Origins, origins
 from batchrun.flows.weighing import Weighed
 from batchrun.io import approval_keys, journal_files, journal_plans, spec_file, system
 from batchrun.io.journal import Journal
@@ -88,6 +89,7 @@ class Approved:
 
 def read_plan(path: Path) -> PlanFile:
     """Read a plan; raise PlanRefused where it is missing, or one of its bytes was altered."""
+    other_files.refuse_no_plan(path)
     content = _bytes_of(path, "plan")
     try:
         return PlanFile(path.resolve(), content, plans.read_plan(content))
@@ -152,16 +154,8 @@ def approve_command(path: Path) -> str:
 
 def plan_command(job: LoadedJob, origins: Origins) -> str:
     """Give the command that plans what was asked to be run."""
-    choice = job.choice
     words = ["batchrun", "plan", str(job.file.path), "-o", f"{naming.batch_stem(job.spec.job, job.params)}.plan.json"]
-    words += ["-e", "live"] if choice.environment == "live" else []
-    for flag, value in (("--input", choice.input), ("--limit", choice.limit), ("--rows", choice.rows)):
-        words += [] if value is None else [flag, str(value)]
-    for name, text in choice.params.items():
-        words += ["--param", f"{name}={text}"]
-    words += ["--skip-invalid"] if choice.skip_invalid else []
-    words += [] if origins.base == RUNNER_ORIGIN else ["--base-url", origins.base]
-    words += [] if origins.review in (REVIEW_ORIGIN, origins.base) else ["--review-url", origins.review]
+    words += [*choice_words(job.choice), *expectation_words(job.choice), *origin_words(origins)]
     return " ".join(map(system.shell_word, words))
 
 

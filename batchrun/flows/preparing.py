@@ -20,6 +20,7 @@ from batchrun.model import Amount, Problem, SourceRow, SplitAmount, Summed
 
 EVERY = 5_000
 CHUNK = 500  # rows that are prepared together
+OPEN_IN_EXCEL = "{} is open in a spreadsheet program just now; what is not saved there is not read."
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from batchrun.core.suggestions import did_you_mean
@@ -12,6 +13,7 @@ from batchrun.flows.figures import figures_of
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.purged import refuse_purged
 from batchrun.flows.telling import Teller
+from batchrun.io import system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.rows_file import write_rows
@@ -31,8 +33,12 @@ def report(journal: Journal, batch: Batch, teller: Teller, *, only: str | None, 
     if output is None:
         raise BadCommandLine("--only writes those rows alone, so it needs a file: -o F.csv, -o F.xlsx or -o F.jsonl")
     path = reporting.free_name(output.expanduser().resolve(), teller)
-    _write_only(journal, batch, teller, _states(only), path)
-    return outcome_of(journal, batch.name)
+    states = _states(only)
+    _write_only(journal, batch, teller, states, path)
+    outcome = outcome_of(journal, batch.name)
+    if states != (State.REFUSED,) or path.suffix.lower() == ".jsonl" or outcome.next is None:
+        return outcome
+    return replace(outcome, next=f"batchrun retry {batch.name} --input {system.shell_word(str(path))}")
 
 
 def _states(only: str) -> tuple[State, ...]:

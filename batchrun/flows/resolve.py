@@ -14,14 +14,14 @@ from batchrun.core.readings import Reading, read
 from batchrun.core.settling import disproof, too_young
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.engine.gate import Gate
-from batchrun.errors import BadCommandLine, BadDecisions, Declined
+from batchrun.errors import BadCommandLine, BadDecisions, CouldNotStart, Declined
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.purged import refuse_purged
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_rows, journal_steps, system
+from batchrun.io import journal_batches, journal_rows, journal_steps, system
 from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -43,6 +43,14 @@ class Assurance:
     yes: bool = False
     reason: str | None = None
     count: int | None = None
+
+
+def refuse_without_doubts(journal: Journal, batch: Batch) -> None:
+    """Refuse a batch of which nothing is to be settled, before anybody looks for a sheet that it has not."""
+    with journal.reading() as connection:
+        counts = journal_batches.counts(connection, [batch.id]).get(batch.id, {})
+    if not counts.keys() & {State.IN_DOUBT, State.SENDING}:
+        raise CouldNotStart(f"{batch.name} has no row in doubt, so nothing is to settle", code="no-doubts")
 
 
 def resolve(

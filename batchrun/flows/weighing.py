@@ -11,7 +11,7 @@ from batchrun.core.totals import Totals, unreadable
 from batchrun.flows import expectations, preparing, staging
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_rows
+from batchrun.io import journal_batches, journal_rows, workbook_lock
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Draft
 from batchrun.model import State
@@ -29,6 +29,8 @@ class Weighed:
 
 def weighed(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, teller: Teller) -> Weighed:
     """Stage the rows, look for duplicates, and hold them against what was expected and is allowed."""
+    if workbook_lock.opened_by(job.input) is not None:
+        teller.warn(preparing.OPEN_IN_EXCEL.format(job.input.name))
     with teller.counting("rows prepared") as counting:
         through = staging.stage_rows(journal, batch_id, draft, job, counting)
     with journal.writing() as connection:
