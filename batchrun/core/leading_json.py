@@ -27,7 +27,8 @@ def _fraction(text: str) -> Decimal | str:
     return value if abs(value.adjusted()) <= MOST_DIGITS else text
 
 
-_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_integer)
+# NaN and Infinity are no JSON, but some servers write them; as texts they stay what they are.
+_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_integer, parse_constant=str)
 
 
 def parse(body: bytes) -> Any:

@@ -10,6 +10,8 @@ from batchrun.core import leading_json, lifecycle
 from batchrun.core.answers import Seen, message_of, text_of
 from batchrun.core.lifecycle import Event
 
+EARLIEST = 1970  # many systems write "no time" as the first moment of the year 1, some of them east of Greenwich
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -60,9 +62,12 @@ def version_of(told: Any) -> str | None:
 
 
 def parse_time(text: Any) -> datetime | None:
-    """Read one of the API's times (ISO 8601, UTC, milliseconds); None where it is none."""
+    """Read one of the API's times (ISO 8601, UTC, milliseconds); None where it is none, or no run can have it."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if moment is None:
+            return None
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.year >= EARLIEST else None

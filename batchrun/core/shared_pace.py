@@ -11,8 +11,12 @@ from typing import NamedTuple, Protocol
 # of one must fit in between.
 HEADROOM = 1.015
 LATE = 0.010  # what leaves later than this after its turn could meet the next ones in one window
+SET_BACK = 1.0  # what is less costs less than a second of standing still
 FURTHEST_TURNS = 200  # nobody takes turns further ahead: a clock that was set back would stand everything still
 FURTHEST_SECONDS = 10.0
+# So little at once that twenty processes together stay well below that.
+LEASED_TURNS = 4
+LEASED_SECONDS = 0.5
 
 
 class Account(Protocol):
@@ -42,10 +46,19 @@ class Turns(NamedTuple):
 
 
 def take_turns(taken_until: float, now: float, per_second: float, count: int) -> Turns:
-    """Take the next turns after those that are taken; one that passed unused is lost, and never caught up."""
+    """Take the next turns after those that are taken; one that passed unused is lost, and never caught up.
+
+    Of many that are asked for only the first are given, so that nobody takes turns so far ahead as no clock allows.
+    """
     interval = HEADROOM / per_second
     is_sane = taken_until <= now + FURTHEST_SECONDS + FURTHEST_TURNS * interval
-    return Turns(max(now, taken_until) if is_sane else now, interval, max(1, count))
+    most = max(LEASED_TURNS, int(LEASED_SECONDS * per_second))
+    return Turns(max(now, taken_until) if is_sane else now, interval, max(1, min(count, most)))
+
+
+def was_set_back(leased: tuple[float, float], now: tuple[float, float]) -> bool:
+    """Tell whether the shared clock was set back since turns were leased; both are its time and a steady clock's."""
+    return (now[0] - leased[0]) - (now[1] - leased[1]) < -SET_BACK
 
 
 def is_late(moment: float, now: float) -> bool:

@@ -165,7 +165,7 @@ class _Sending:
         try:
             with (
                 self._teller.watching(total, done, per_second) as shown,
-                events_file.recording(self._following.events, self._batch.name, shown) as watch,
+                events_file.recording(self._following.events, self._batch.name, shown, self._teller.warn) as watch,
             ):
                 return await self._loops(EngineJournal(writer, up_to=self._up_to), watch, per_second, total)
         finally:
@@ -216,9 +216,9 @@ class _Sending:
             self._interrupted = True
             dispatcher.stop(Stop(INTERRUPTION, "you interrupted it"))
             end_reading()
-            self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
             if self._grace is not None:
                 loop.call_later(self._grace, leave)
+            self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
 
         def leave() -> None:
             sending.cancel()

@@ -12,7 +12,7 @@ from typing import Self
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from batchrun.core.shared_pace import Turns, is_late, take_turns
+from batchrun.core.shared_pace import Turns, is_late, take_turns, was_set_back
 from batchrun.errors import BatchrunError
 from batchrun.io.api_key import ApiKey
 from batchrun.io.journal import Journal
@@ -28,6 +28,7 @@ class AccountPace:
         self._per_second = per_second
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pace")
         self._leased: deque[float] = deque()
+        self._leased_at = (0.0, 0.0)
         self._in_order: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._waiting = 0
         self._last = 0.0
@@ -70,9 +71,12 @@ class AccountPace:
 
     async def _next(self) -> float:
         now = time.time()
+        if was_set_back(self._leased_at, (now, time.monotonic())):
+            self._leased.clear()  # they would stand this process still for as long as the clock was set back
         while self._leased and is_late(self._leased[0], now):
             self._leased.popleft()
         if not self._leased:
+            self._leased_at = (now, time.monotonic())
             turns = await asyncio.get_running_loop().run_in_executor(self._thread, self._lease, self._waiting)
             self.spacing = (turns.end - now) / turns.number
             self._leased.extend(turns.moments())

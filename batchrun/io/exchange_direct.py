@@ -32,6 +32,9 @@ from batchrun.io.exchange_wire import Lost, Wire
 
 HAPPY_EYEBALLS = 0.25
 TRIES = 3
+# What came while this process stood still is an answer still, however late it is read; but a server may see to it that
+# something has always come. So many pieces hold all that may come before an answer's status, and the longest answer.
+OVERTIME = (4, 100)
 LATE_ANSWER, LATE_END = "no answer came in time", "the answer did not end in time"
 _IN_A_TARGET = re.compile(r"[!-~]+")
 _IN_A_HEADER = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -179,7 +182,11 @@ class Direct:
         answer = Answer(method, progress.longest_body)
         # An answer that trickles outlives every read timeout, so the whole exchange has an end of its own.
         end = began + self._route.write_seconds + self._route.read_seconds
+        overtime = 0
         while not answer.complete:
+            overtime += self._loop.time() >= end
+            if overtime > OVERTIME[answer.status is not None]:
+                raise _Late(LATE_END)
             data = await self._more(wire, end)
             is_first = answer.status is None
             try:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from batchrun.io import account_pace
 from batchrun.io.account_pace import AccountPace
 from batchrun.io.api_key import ApiKey
 from batchrun.io.journal import Journal, open_journal
@@ -86,6 +87,21 @@ def test_the_journal_holds_no_key(journal: Journal) -> None:
     with AccountPace(journal, KEY, 100) as pace:
         asyncio.run(turns(pace, 1))
     assert not any(b"CANARY" in path.read_bytes() for path in journal.path.parent.iterdir() if path.is_file())
+
+
+def test_a_clock_that_is_set_back_while_turns_are_leased_stands_nobody_still(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go(pace: AccountPace) -> None:
+        await pace.turn(waiting=4)  # so that three more are leased, and not used yet
+        monkeypatch.setattr(account_pace.time, "time", lambda real=time.time: real() - 3600)
+        async with asyncio.timeout(5):
+            await turns(pace, 5)
+
+    with AccountPace(journal, KEY, 20) as pace:
+        begun = time.monotonic()
+        asyncio.run(go(pace))
+    assert time.monotonic() - begun >= 3 / 20
 
 
 def test_a_journal_that_is_gone_leaves_each_with_the_pace_of_its_own(tmp_path: Path) -> None:

@@ -196,6 +196,33 @@ def test_an_answer_that_overtakes_its_request_is_kept_and_its_connection_is_not(
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("interim", [b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+def test_a_flood_of_what_comes_before_an_answer_ends_in_time(interim: bytes) -> None:
+    """Where something has always come already, nothing is ever waited for, and so nothing came too late."""
+
+    async def floods(peer: Peer) -> None:
+        await peer.read_request()
+        while True:
+            await peer.send(interim * 1000)
+
+    async def go() -> Seen:
+        async with FaultServer() as server:
+            server.plan = [floods]
+            door = RunnerApi(replace(route_to(server.origin, seconds=0.2), write_seconds=0.2), PATH)
+            async with asyncio.timeout(10):
+                seen, _ = await one_start(door)
+            await door.aclose()
+            return seen
+
+    seen = asyncio.run(go())
+    assert (seen.status, seen.left, seen.fault, seen.detail) == (
+        None,
+        True,
+        Fault.BROKEN,
+        "the answer did not end in time",
+    )
+
+
 @pytest.mark.parametrize(("parting", "whole"), [(True, True), (False, False)], ids=["said goodbye", "cut off"])
 def test_over_tls_an_answer_without_a_length_is_whole_only_after_a_goodbye(parting: bool, whole: bool) -> None:
     """Whoever stands between could cut a connection, and the answer would look whole."""

@@ -67,3 +67,7 @@ def test_what_is_no_json_is_nothing(body: bytes) -> None:
 
 def test_json_is_read_exactly_and_with_a_byte_order_mark() -> None:
     assert parse(b'\xef\xbb\xbf{"a": 0.10, "b": [1e2]}') == {"a": Decimal("0.10"), "b": [Decimal("1e2")]}
+
+
+def test_what_is_no_number_and_no_json_stays_the_word_that_it_is() -> None:
+    assert parse(b'{"a": NaN, "b": [-Infinity, Infinity]}') == {"a": "NaN", "b": ["-Infinity", "Infinity"]}

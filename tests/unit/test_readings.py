@@ -69,3 +69,16 @@ def test_a_time_without_a_zone_is_utc_and_what_is_no_time_is_none() -> None:
 def test_a_version_is_a_text_or_it_is_not_known(told: str, version: str | None) -> None:
     body = b'{"id": "r1", "status": "running", "procedureVersionId": %s}' % told.encode()
     assert read(Seen(status=200, body=body), "r1").version_id == version
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59.999-05:00", "0001-01-01T00:00:00Z", "0001-01-01"]
+)
+def test_a_time_that_no_run_can_have_is_none_at_all(text: str) -> None:
+    """The journal could not write some of them: the sender broke off, and so did every `resume`."""
+    assert parse_time(text) is None
+    body = f'{{"id": "run_1", "status": "completed", "output": {{}}, "completedAt": "{text}"}}'.encode()
+    assert (read(Seen(200, {}, body), "run_1").event, read(Seen(200, {}, body), "run_1").finished_at) == (
+        Event.COMPLETED,
+        None,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.core.shared_pace import FURTHEST_SECONDS, HEADROOM, is_late, take_turns
+from batchrun.core.shared_pace import FURTHEST_SECONDS, HEADROOM, is_late, take_turns, was_set_back
 
 NOW = 1_790_000_000.0
 
@@ -30,13 +30,35 @@ def test_a_slow_account_may_be_taken_far_ahead() -> None:
     assert take_turns(NOW + 600, NOW, 10 / 60, 1).first == NOW + 600
 
 
+@pytest.mark.parametrize("per_second", [0.1, 1, 5, 50])
+def test_however_many_wait_in_many_processes_no_turn_is_given_twice(per_second: float) -> None:
+    """Turns that were taken far ahead looked like those of a clock that was set back, and were given again."""
+    taken_until, moments = 0.0, []
+    for _ in range(20):
+        turns = take_turns(taken_until, NOW, per_second, 256)
+        taken_until = turns.end
+        moments += turns.moments()
+    assert moments == sorted(moments)
+    assert len(set(moments)) == len(moments)
+
+
+def test_only_a_clock_that_lost_time_against_a_steady_one_was_set_back() -> None:
+    assert was_set_back((NOW, 7.0), (NOW - 3600, 7.5))
+    assert was_set_back((NOW, 7.0), (NOW + 1, 17.0))
+    assert not was_set_back((NOW, 7.0), (NOW + 10.02, 17.0))
+    assert not was_set_back((NOW, 7.0), (NOW + 9.98, 17.0))
+    assert not was_set_back((NOW, 7.0), (NOW + 3600, 7.5))
+
+
 def test_at_least_one_turn_is_taken() -> None:
     assert len(take_turns(0.0, NOW, 10, 0).moments()) == 1
 
 
 @pytest.mark.parametrize("per_second", [1, 5, 50, 1000])
 def test_no_window_holds_more_turns_than_the_rate_even_if_each_is_as_late_as_it_may_be(per_second: int) -> None:
-    moments = take_turns(0.0, 0.0, per_second, 3 * per_second).moments()
+    moments: list[float] = []
+    while len(moments) < 3 * per_second:
+        moments += take_turns(moments[-1] + HEADROOM / per_second if moments else 0.0, 0.0, per_second, 8).moments()
     late = moments[0] + 0.010  # one leaves late and opens the window, all others leave in time
     assert sum(late <= moment < late + 1 for moment in moments[1:]) + 1 <= per_second
 
