@@ -168,14 +168,18 @@ def plan_command(job: LoadedJob, origins: Origins) -> str:
 def _refuse_other_plan(file: PlanFile, approval: Approval) -> None:
     if approval.plan_sha256 != file.sha256:
         raise PlanRefused(
-            f"{file.approval_path.name} approves another plan than {file.path.name} as it is now; nothing was sent",
+            f"{file.approval_path.name} approves another plan than {file.path.name} as it is now; nothing was sent. "
+            "Move it away, and have this plan approved",
             code="approval-of-another-plan",
+            next=approve_command(file.path),
         )
     if approvals.same_person(approval.approver, file.plan.made_by):
         raise PlanRefused(
             f"{file.path.name} was made by {file.plan.made_by} and approved by {approval.approver}; "
-            "it takes a second person. Nothing was sent",
+            f"it takes a second person. Nothing was sent. Move {file.approval_path.name} away, and have somebody else "
+            "approve the plan",
             code="same-person",
+            next=approve_command(file.path),
         )
 
 

@@ -160,7 +160,8 @@ def test_a_plan_that_was_altered_and_sealed_again_is_refused(desk: PlanDesk) -> 
         plan.write_bytes(before)
         reseal(plan, lambda one, new={field: value}: one.update(new))  # type: ignore[misc]
         if field == "environment":
-            desk.refused(said="approves another plan")
+            refused = desk.refused(said="approves another plan")
+            assert refused.document["next"] == f"batchrun approve {plan.resolve()} --as NAME"
         digest = hashlib.sha256(plan.read_bytes()).hexdigest()
         reseal(approval, lambda one, new={"plan_sha256": digest}: one.update(new))  # type: ignore[misc]
         desk.refused(said=said, key=LIVE_KEY if field == "environment" else None)
