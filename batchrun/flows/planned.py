@@ -254,7 +254,11 @@ def _prove_approval(found: Approved, job: LoadedJob) -> None:
         approval, job.spec.approvers
     )
     if fault is not None:
-        raise PlanRefused(f"{name} does not count: {fault}; nothing was sent", code="approval-not-proved")
+        raise PlanRefused(
+            f"{name} does not count: {fault}; nothing was sent. Move it away, and have the plan approved once more",
+            code="approval-not-proved",
+            next=approve_command(found.file.path),
+        )
     if job.spec.approval == "signed" and not approval.signed:
         raise PlanRefused(
             f"{job.file.path.name} wants a signed approval, and {name} is only a claim: approved by {approval.told}; "
@@ -268,13 +272,16 @@ def signature_fault(approval: Approval, approvers: dict[str, str] | None) -> str
     fault = approvals.key_fault(approval, approvers, {} if approvers is not None else approval_keys.known_keys())
     if fault is not None:
         return fault
+    return "its signature is broken" if is_broken(approval) else None
+
+
+def is_broken(approval: Approval) -> bool:
+    """Tell whether an approval is signed, and not with the key that it names."""
     try:
         parts = approvals.signature_bytes(approval)
     except ValueError:
-        return "its signature is broken"
-    if parts is not None and not approval_keys.is_signed(*parts, approval.to_sign):
-        return "its signature is broken"
-    return None
+        return True
+    return parts is not None and not approval_keys.is_signed(*parts, approval.to_sign)
 
 
 def refuse_other_rows(journal: Journal, batch_id: int, found: Approved, weighed: Weighed) -> None:
