@@ -418,6 +418,13 @@ def test_what_does_not_add_up_is_never_called_done(desk: QuickCommands, harm: st
     assert desk.run("--or-resume").ended(1).document["stopped"] is None
     assert told in desk.command("status", "last").ended(0).stdout
     assert "DOES NOT ADD UP" in proof_lines(desk)["Check"]
+    assert told in desk.command("evidence", "last", "-o", "pack.zip").ended(0).words
+    (found,) = (
+        problem["message"]
+        for problem in desk.command("verify", "pack.zip", "--json").ended(1).document["problems"]
+        if problem["member"] == "journal/rows.jsonl"
+    )
+    assert found.startswith("the rows do not add up to what was read from the sheet: ") and told in found
 
 
 def test_batches_from_before_go_on_working(desk: QuickCommands) -> None:
