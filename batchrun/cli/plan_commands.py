@@ -14,7 +14,8 @@ from batchrun.errors import BadCommandLine
 
 if TYPE_CHECKING:
     from batchrun.core.plan import Plan
-    from batchrun.flows.planned import Approved, PlanFile
+    from batchrun.flows.plan_file import PlanFile
+    from batchrun.flows.planned import Approved
 
 # What `run` takes beside --plan: nothing that changes what is sent.
 BESIDE_A_PLAN = {

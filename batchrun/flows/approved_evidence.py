@@ -10,7 +10,7 @@ from batchrun.core import plan as plans
 from batchrun.core.approval import Approval
 from batchrun.core.evidence import Fault, kept_files
 from batchrun.core.plan import Plan
-from batchrun.flows.planned import is_broken
+from batchrun.io.approval_keys import is_broken
 
 ALTERED = "it is not as batchrun writes it: its seal does not fit the rest of it"
 

@@ -18,32 +18,12 @@ from batchrun.errors import BadSpec, PlanRefused
 from batchrun.flows import loading
 from batchrun.flows.loading import Choice, LoadedJob
 from batchrun.flows.origins import REVIEW_ORIGIN, RUNNER_ORIGIN, Origins, origins
+from batchrun.flows.plan_file import PlanFile, read_approval, read_plan
 from batchrun.flows.weighing import Weighed
 from batchrun.io import approval_keys, journal_files, journal_plans, spec_file, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, Draft
 from batchrun.io.whole_file import sha256_of
-
-LARGEST = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFile:
-    """A plan as it stands on disk: its bytes, and what they say."""
-
-    path: Path
-    content: bytes
-    plan: Plan
-
-    @property
-    def sha256(self) -> str:
-        """Give the SHA-256 of the file's bytes."""
-        return sealed_document.sha256(self.content)
-
-    @property
-    def approval_path(self) -> Path:
-        """Give the place of its approval."""
-        return self.path.with_name(plans.approval_name(self.path.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,43 +66,6 @@ class Approved:
         return {**made, "name": self.file.path.name}
 
 
-def read_plan(path: Path) -> PlanFile:
-    """Read a plan; raise PlanRefused where it is missing, or one of its bytes was altered."""
-    content = _bytes_of(path, "plan")
-    try:
-        return PlanFile(path.resolve(), content, plans.read_plan(content))
-    except ValueError:
-        raise PlanRefused(
-            f"{path.name} is not as batchrun wrote it: it was altered since, or it is no plan of this version; "
-            "nothing was sent. Make the plan once more, and have it approved",
-            code="plan-altered",
-        ) from None
-
-
-def read_approval(path: Path) -> tuple[Approval, bytes]:
-    """Read an approval; raise PlanRefused where one of its bytes was altered."""
-    content = _bytes_of(path, "approval")
-    try:
-        return approvals.read_approval(content), content
-    except ValueError:
-        raise PlanRefused(
-            f"{path.name} is not as batchrun wrote it: it was altered since, or it is no approval of this version; "
-            "nothing was sent. Move it away, and have the plan approved once more",
-            code="approval-altered",
-        ) from None
-
-
-def _bytes_of(path: Path, what: str) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise PlanRefused(f"{path.name} is much too large for {what}; nothing was sent")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PlanRefused(f"there is no {what} at {path}; nothing was sent", code=f"{what}-missing") from None
-    except OSError as error:
-        raise PlanRefused(f"the {what} {path} cannot be read: {error.strerror}; nothing was sent") from None
-
-
 def approved(path: Path, job: Path | None) -> Approved:
     """Read a plan and its approval, and find its job; raise PlanRefused where the plan may not be run.
 
@@ -139,7 +82,7 @@ def approved(path: Path, job: Path | None) -> Approved:
         )
     approval, content = read_approval(file.approval_path)
     _refuse_other_plan(file, approval)
-    place = job if job is not None else _beside(file.path, file.plan.spec.path)
+    place = job if job is not None else _job_of(file)
     found = Approved(file, approval, content, place)
     _refuse_changed_files(found)
     return found
@@ -185,6 +128,18 @@ def _refuse_other_plan(file: PlanFile, approval: Approval) -> None:
 
 def _beside(plan: Path, relative: str | None) -> Path:
     return (plan.parent / (relative or "")).resolve()
+
+
+def _job_of(file: PlanFile) -> Path:
+    place = _beside(file.path, file.plan.spec.path)
+    if not os.path.lexists(place):
+        raise PlanRefused(
+            f"{file.path.name} is of the job spec {file.plan.spec.name}, and there is none at {place}; "
+            "nothing was sent. Keep plan and job in their places to each other, or name the job",
+            code="plan-differs",
+            next=f"batchrun run JOB --plan {system.shell_word(str(file.path))}",
+        )
+    return place
 
 
 def _refuse_changed_files(found: Approved) -> None:
@@ -272,16 +227,7 @@ def signature_fault(approval: Approval, approvers: dict[str, str] | None) -> str
     fault = approvals.key_fault(approval, approvers, {} if approvers is not None else approval_keys.known_keys())
     if fault is not None:
         return fault
-    return "its signature is broken" if is_broken(approval) else None
-
-
-def is_broken(approval: Approval) -> bool:
-    """Tell whether an approval is signed, and not with the key that it names."""
-    try:
-        parts = approvals.signature_bytes(approval)
-    except ValueError:
-        return True
-    return parts is not None and not approval_keys.is_signed(*parts, approval.to_sign)
+    return "its signature is broken" if approval_keys.is_broken(approval) else None
 
 
 def refuse_other_rows(journal: Journal, batch_id: int, found: Approved, weighed: Weighed) -> None:

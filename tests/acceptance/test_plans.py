@@ -247,6 +247,16 @@ def test_a_row_that_is_no_duplicate_any_more_is_named(desk: PlanDesk) -> None:
     desk.refused(said="row 3 of payouts.csv would be sent, and it was a duplicate when the plan was made")
 
 
+def test_a_plan_that_was_moved_without_its_job_says_how_to_name_it(desk: PlanDesk) -> None:
+    ready(desk)
+    (desk.folder / "moved").mkdir()
+    for name in (PLAN, APPROVAL):
+        shutil.copy(desk.folder / name, desk.folder / "moved" / name)
+    place = desk.folder / "moved" / PLAN
+    said = f"{PLAN} is of the job spec payouts.yaml, and there is none at {place.with_name('payouts.yaml')}"
+    assert desk.refused(plan=str(place), said=said).document["next"] == f"batchrun run JOB --plan {place}"
+
+
 def test_a_folder_can_be_moved_as_a_whole_and_the_job_may_be_named(desk: PlanDesk, tmp_path: Path) -> None:
     for name in ("payouts.yaml", "payouts.csv", "payout.schema.json", "outputs.schema.json"):
         (desk.folder / "then" / name).parent.mkdir(exist_ok=True)
