@@ -160,3 +160,16 @@ def test_last_months_sheet_under_this_months_name_is_told_though_its_keys_may_co
             assert told.format(date) in words
         desk.sheet(invoices(4))
         assert "this very sheet" not in desk.run("--param", "period=2026-12").ended(0).words
+
+
+def test_a_key_that_only_a_program_can_tell_from_one_that_was_sent_is_no_good_key(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(invoices(2))
+        desk.job(lambda text: text.replace("key: Invoice No", "key: [Invoice No, Vendor]"))
+        desk.run().ended(0)
+        desk.sheet(with_cell(invoices(2), 0, Vendor=f"{invoices(1)[0]['Vendor']}\u200b"))
+        (problem,) = desk.command("check", "payouts.yaml", "--json").ended(1).document["problems"]
+        assert (problem["cell"], problem["code"]) == ("payouts.csv!B2", "key-unseen")
+        assert "a character that nobody sees (U+200B)" in problem["message"]
+        desk.run().ended(2)
+        assert len(desk.server.starts) == 2
