@@ -35,6 +35,8 @@ def evidence(
             made = flow.make(opened, found, output, screen)
         if made.running:
             screen.warn(f"{made.batch} is being sent: this shows one moment, so make another when it has ended")
+        if made.disproof is not None:
+            screen.warn(made.disproof)
         for line in evidence_words.made(made, screen.bold):
             screen.answer(line)
         return made.as_json(), 0

@@ -14,7 +14,8 @@ from batchrun.errors import BadCommandLine
 
 if TYPE_CHECKING:
     from batchrun.core.plan import Plan
-    from batchrun.flows.planned import Approved, PlanFile
+    from batchrun.flows.plan_file import PlanFile
+    from batchrun.flows.planned import Approved
 
 # What `run` takes beside --plan: nothing that changes what is sent.
 BESIDE_A_PLAN = {
@@ -94,14 +95,17 @@ def approve(
 def _show_plan(screen: Screen, file: PlanFile) -> None:
     from batchrun.cli.words import table
     from batchrun.core.moments import to_the_minute
-    from batchrun.io.plan_workbook import rehearsal
+    from batchrun.io.plan_workbook import chosen_rows, params, rehearsal
 
     plan = file.plan
     where = "LIVE" if plan.environment == "live" else plan.environment
     lines = [
         ["environment", where],
         ["procedure", f"{plan.procedure}, version {plan.procedure_version or 'the published default'}"],
+        ["API", plan.base_url],
+        *([["params", params(plan)]] if plan.params else []),
         ["input", plan.input.name],
+        ["chosen rows", chosen_rows(plan)],
         ["rows", f"{plan.rows:,}, of which {plan.counts.get('ready', 0):,} would be sent in {plan.runs:,} runs"],
         ["left out", _left_out(plan)],
         *([f"total of {column}", _sum(by_state)] for column, by_state in plan.totals.items()),

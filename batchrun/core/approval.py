@@ -13,6 +13,7 @@ from batchrun.core import public_key, sealed_document
 KIND = "batchrun approval"
 DEFAULT_KEY = "default"  # the name of the key that was made for nobody by name
 MOST_LETTERS = 60
+_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0\u2800")  # letters and a sign that show as a blank
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -87,10 +88,12 @@ def name_fault(name: str) -> str | None:
     """Say why a name cannot be an approver's; None for one that can."""
     if not person(name):
         return "the name is empty; say who approves"
-    if not name.strip().isprintable():
+    if not name.strip().isprintable() or not _UNSEEN.isdisjoint(name):
         return "the name holds a character that cannot be seen; type it again"
     if len(name.strip()) > MOST_LETTERS:
         return f"the name is longer than {MOST_LETTERS} letters"
+    if name.strip().startswith("-") or not _unmarked(name):  # as in `--as --yes`
+        return f'"{name.strip()}" is nobody\'s name; say who approves'
     if person(name) == DEFAULT_KEY:
         return f'nobody is called "{DEFAULT_KEY}"; say who approves'
     return None
@@ -99,8 +102,9 @@ def name_fault(name: str) -> str | None:
 def same_person(one: str, other: str) -> bool:
     """Tell whether two names may be one person's; of a login (`CORP\\ana`, `ana@corp.com`) its plain part counts, too.
 
-    Quotes, dots and other marks make nobody another person. This errs on the side of one person: it decides who may
-    not approve his own plan.
+    Blanks, accents, dots and other marks make nobody another person, and neither does the order of the names:
+    `ana.smith`, `Ana Smith` and `Smith, Ana` are one. This errs on the side of one person: it decides who may not
+    approve his own plan.
     """
     return bool(_forms(one) & _forms(other))
 
@@ -109,11 +113,20 @@ def _forms(name: str) -> set[str]:
     whole = person(name)
     login = whole.rpartition("\\")[2].rpartition("/")[2]
     forms = {whole, login, login.partition("@")[0]}
-    return (forms | {_unmarked(form) for form in forms}) - {""}
+    return (forms | {_unmarked(form) for form in forms} | {_in_order(form) for form in forms}) - {""}
 
 
 def _unmarked(name: str) -> str:
-    return "".join(sign for sign in name if sign.isalnum() or sign == " ").strip()
+    return "".join(_words(name))
+
+
+def _in_order(name: str) -> str:
+    return " ".join(sorted(_words(name)))
+
+
+def _words(name: str) -> list[str]:
+    letters = [sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)]
+    return "".join(sign if sign.isalnum() else " " for sign in letters).split()
 
 
 def key_of(approver: str, keys: Mapping[str, str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from batchrun.core.totals import counted
@@ -25,3 +25,12 @@ def told(found: Sequence[Taken], count: int) -> Iterator[str]:
         yield f"row {one.number} ({', '.join(one.key)}) is a duplicate: {one.why}"
     if shown and count > len(shown):
         yield f"and {counted(count - len(shown), 'more duplicate')}"
+
+
+def told_of_sheet(batch: str, params: Mapping[str, str], date: str) -> str:
+    """Say that a sheet was sent before with other params: a key may come again with them, a whole file rarely does."""
+    said = ", ".join(f"{name} {value}" for name, value in params.items()) or "no params"
+    return (
+        f"this very sheet, byte for byte, was sent on {date} as {batch} (with {said}), and rows of it "
+        "would be sent again; make sure that it is not an earlier month's under a new name"
+    )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from batchrun.core import evidence, payloads
+from batchrun.core import evidence, payloads, proofs
 from batchrun.core.evidence import Fault
 from batchrun.core.lifecycle import NEVER_SENT, STEPS, Event
 from batchrun.core.totals import Totals, as_json, read_amount
@@ -142,8 +142,12 @@ class BatchCheck:
             self._fault(evidence.BATCH, "its counts by state are not those of the rows")
         if self._runs_possible != self._batch["runs"]:
             self._fault(evidence.BATCH, "its number of payloads is not that of the rows")
-        if as_json(self.totals.controls()) != self._batch["totals"]:
+        controls = self.totals.controls()
+        if as_json(controls) != self._batch["totals"]:
             self._fault(evidence.BATCH, "its control totals are not the sums of the rows' amounts")
+        told = proofs.differences(proofs.proof_of(self.counts, controls, self._batch["batch"]["settings"]))
+        if told:
+            self._fault(evidence.ROWS, f"the rows do not add up to what was read from the sheet: {'; '.join(told)}")
 
     def _fault(self, member: str, message: str) -> None:
         found = self._faults.setdefault(member, _Found())

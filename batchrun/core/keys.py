@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,9 @@ from batchrun.core import cells
 from batchrun.core.cells import Fault, Reading
 from batchrun.core.mapping import cells_named, columns_named
 from batchrun.model import Cell, Number, Problem, SheetInfo, SourceRow, Unreadable
+
+# Soft hyphen, zero-width space and joiner, byte order mark, marks of direction. Not those that Persian is written with.
+_UNSEEN = re.compile("[\u00ad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
 def key_of(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...]:
@@ -34,7 +38,8 @@ def _texts_of(column: Sequence[Any]) -> list[str] | None:
     except TypeError:  # a cell that is no text
         return None
     texts = list(map(str.strip, column))
-    return texts if all(texts) and cells.are_plain_texts(together) else None
+    is_seen = together.isascii() or _UNSEEN.search(together) is None
+    return texts if all(texts) and is_seen and cells.are_plain_texts(together) else None
 
 
 def _key_if_good(row: SourceRow, columns: Sequence[int]) -> tuple[str, ...] | None:
@@ -52,6 +57,12 @@ def _fault_of(cell: Cell) -> Fault | None:
         return None
     if not isinstance(cell, Unreadable) and not cells.shown(cell).strip():
         return Fault("key-missing", "the key that names this row is empty")
+    if isinstance(cell, str) and (unseen := _UNSEEN.search(cell)) is not None:
+        return Fault(
+            "key-unseen",
+            f"the key holds a character that nobody sees (U+{ord(unseen[0]):04X}), so that it would pass for another "
+            "key than it looks like; type the cell again",
+        )
     # Dates and TRUE/FALSE name a row as well as any text; what was damaged on its way here names nothing.
     read = cells.as_it_is(cell, Reading()) if isinstance(cell, str | Number | Unreadable) else cell
     return read if isinstance(read, Fault) else None

@@ -113,8 +113,17 @@ def _line(
 
 def disproof(proof: Proof, batch: str) -> str | None:
     """Say that the rows do not add up to what was read, and where; None where they do."""
-    if proof.holds:
+    told = differences(proof)
+    if not told:
         return None
+    return (
+        f"{batch} DOES NOT ADD UP: {'; '.join(told)}. Rely on none of its figures before that is explained; "
+        f"the proof is on the Summary sheet (batchrun report {batch})."
+    )
+
+
+def differences(proof: Proof) -> list[str]:
+    """Say in what the rows do not add up to what was read; nothing where they do."""
     lines = {line.label: line for line in proof.lines}
     added, taken = lines[SUM], lines[INPUT]
     change = lines.get(CORRECTED, ProofLine(CORRECTED, 0, tuple(Decimal(0) for _ in taken.amounts)))
@@ -125,10 +134,7 @@ def disproof(proof: Proof, batch: str) -> str | None:
     ):
         if not holds:
             told.append(_off(total, total_of([read, changed]), now))
-    return (
-        f"{batch} DOES NOT ADD UP: {'; '.join(told)}. Rely on none of its figures before that is explained; "
-        f"the proof is on the Summary sheet (batchrun report {batch})."
-    )
+    return told
 
 
 def _off(total: ControlTotal, read: Decimal, now: Decimal) -> str:

@@ -236,12 +236,3 @@ _WORDS: Mapping[DecisionState, str] = {
     DecisionState.UNSENT: "{told}, and it did not arrive: {detail}",
     DecisionState.UNCLEAR: "{told}, but its answer was lost, so it may have counted: {detail}",
 }
-
-
-def same_person(one: str, other: str) -> bool:
-    r"""Compare names of people, as typed and as systems give them: `CORP\anna`, `Anna`, `anna@corp.com` are one."""
-    return _login(one) == _login(other) != ""
-
-
-def _login(name: str) -> str:
-    return " ".join(name.casefold().split()).rpartition("\\")[2].partition("@")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -9,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from batchrun.core import approval, durations, public_key
+
+_AMOUNT = re.compile(r"\s*[+-]?(?=.{1,100}\Z)([0-9]+\.?[0-9]*|\.[0-9]+)\s*")
 
 
 class Part(BaseModel):
@@ -43,7 +46,7 @@ def _duration(text: str) -> str:
     return text
 
 
-def _as_header(name: str) -> str:
+def as_header(name: str) -> str:
     """Give a column's name as headers are compared: trimmed, composed (NFC), no-break spaces as spaces."""
     return unicodedata.normalize("NFC", name.replace("\xa0", " ")).strip()
 
@@ -66,7 +69,7 @@ Blank = Literal["omit", "null", "error"] | None
 Rate = Annotated[str, AfterValidator(_rate), _with_unit("rate", "time, such as 5/s")]
 Duration = Annotated[str, AfterValidator(_duration), _with_unit("duration", "unit, such as 60s")]
 Text = Annotated[str, Field(min_length=1)]
-Column = Annotated[Text, AfterValidator(_as_header)]
+Column = Annotated[Text, AfterValidator(as_header)]
 Names = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 Columns = Annotated[tuple[Column, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
 
@@ -78,11 +81,8 @@ def _amount(text: str) -> str:
 
 
 def is_amount(text: str) -> bool:
-    """Tell whether a text is a number that amounts can be compared with; infinity and NaN are none."""
-    try:
-        return Decimal(text).is_finite()
-    except ArithmeticError:
-        return False
+    """Tell whether a text is an amount written out, as people write it: no exponents, which can be of any length."""
+    return _AMOUNT.fullmatch(text) is not None
 
 
 AmountText = Annotated[str, BeforeValidator(as_text, json_schema_input_type=str | int | float), AfterValidator(_amount)]

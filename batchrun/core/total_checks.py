@@ -66,6 +66,7 @@ def no_total(name: str, entries: Sequence[Summed], *, whole_columns: bool = Fals
     for one in entries:
         if one.column == name:
             return f'"{cells.cut(name)}" is added up by {one.by}; write which, for example "{cells.cut(name)} EUR"'
-    split = [f"{one.column} {name.rsplit(' ', 1)[-1]}" for one in entries if one.by is not None]
+    value = name.rpartition(" ")[2] if " " in name else "EUR"
+    split = [f"{one.column} {value}" for one in entries if one.by is not None]
     told = did_you_mean(name, [*plain, *split]) or "; add it to results.totals"
     return f'"{cells.cut(name)}" is no control total{told}'

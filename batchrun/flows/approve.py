@@ -12,9 +12,8 @@ from batchrun.core import public_key
 from batchrun.core.approval import DEFAULT_KEY, Approval
 from batchrun.core.plan import Plan
 from batchrun.errors import BadCommandLine, BadKey, Declined, PlanRefused
-from batchrun.flows import planned
 from batchrun.flows.clock import SystemClock
-from batchrun.flows.planned import PlanFile
+from batchrun.flows.plan_file import PlanFile, read_approval, read_plan
 from batchrun.flows.telling import Teller
 from batchrun.io import approval_keys, system
 from batchrun.io.approval_keys import SigningKey
@@ -70,7 +69,7 @@ def prepared(path: Path, who: str) -> Approving:
     if fault is not None:
         raise BadCommandLine(f"--as: {fault}")
     name = " ".join(who.split())
-    file = planned.read_plan(path)
+    file = read_plan(path)
     _refuse_approved(file)
     if approvals.same_person(name, file.plan.made_by):
         raise PlanRefused(
@@ -85,7 +84,7 @@ def _refuse_approved(file: PlanFile) -> None:
     place = file.approval_path
     if not os.path.lexists(place):
         return
-    earlier, _ = planned.read_approval(place)
+    earlier, _ = read_approval(place)
     raise PlanRefused(
         f"{file.path.name} was approved by {earlier.told} on {earlier.approved_at[:19].replace('T', ' at ')} UTC "
         f"already; {place.name} is left as it is",

@@ -15,13 +15,14 @@ from batchrun.core.naming import world_name
 from batchrun.core.prepare import Prepared
 from batchrun.core.totals import Totals, as_json
 from batchrun.errors import COMPLETED, NEEDS_ATTENTION
-from batchrun.flows import expectations, preparing
+from batchrun.flows import expectations, preparing, same_sheet
 from batchrun.flows.command_words import choice_words, expectation_words, origin_words
 from batchrun.flows.loading import Choice, LoadedJob, loaded
 from batchrun.flows.origins import Origins
 from batchrun.flows.preparing import Pass
 from batchrun.flows.telling import Counting, Teller
 from batchrun.io import journal_place, system, workbook_lock
+from batchrun.io.whole_file import sha256_of
 from batchrun.model import ControlTotal, Problem, State
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
     expectations.check_expectations(through, tally.totals)
     expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
-    report.notes = [*preparing.notes_of(through), *duplicates.told(list(tally.taken.values()), tally.duplicates)]
+    report.notes = [*preparing.notes_of(through), *tally.same_sheet]
+    report.notes += duplicates.told(list(tally.taken.values()), tally.duplicates)
     if workbook_lock.opened_by(job.input) is not None:
         report.notes.append(preparing.OPEN_IN_EXCEL.format(job.input.name))
     report.next = _next_command(job, origins) if not report.exit_code else None
@@ -162,6 +164,7 @@ class _Tally:
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
         self.taken: dict[int, Taken] = {}
+        self.same_sheet: list[str] = []
 
     def add(self, some: list[Prepared]) -> None:
         self.problems += chain.from_iterable(one.problems for one in some)
@@ -179,6 +182,9 @@ class _Tally:
             self._make_invalid(one, preparing.repeat_problem(through, one))
         self.problems.sort(key=lambda problem: problem.row)
         if self._journal is not None:
+            if self._job.params and self.runs:
+                sha256 = sha256_of(self._job.input)
+                self.same_sheet += same_sheet.notes(self._journal, self._world, self._job.params, sha256)
             self._journal.close()
 
     def _make_invalid(self, one: Prepared, problem: Problem) -> None:

@@ -18,6 +18,7 @@ import batchrun
 from batchrun.core import evidence
 from batchrun.core.evidence import KeptFile, Manifest, Missing
 from batchrun.core.evidence_words import readme
+from batchrun.core.proofs import disproof
 from batchrun.core.totals import as_json, counted
 from batchrun.errors import BadCommandLine, CouldNotStart
 from batchrun.flows import contents
@@ -58,6 +59,7 @@ class Evidence:
     missing: tuple[Missing, ...]
     counts: Mapping[State, int]
     totals: tuple[ControlTotal, ...]
+    disproof: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give the document that `--json` prints."""
@@ -124,7 +126,8 @@ class _Packer:
             counts = journal_batches.counts(connection, [batch.id])[batch.id]
             for kept in files:
                 self._writer.add(kept.member, journal_files.kept_pieces(connection, kept.sha256))
-            totals = figures_of(self._journal, batch).totals
+            figures = figures_of(self._journal, batch)
+            totals = figures.totals
             self._writer.add(evidence.BATCH, [_pretty(self._document(counts, totals))])
             for extract in journal_extract.EXTRACTS:
                 self._writer.add(extract.member, journal_extract.lines(connection, batch, extract))
@@ -141,7 +144,15 @@ class _Packer:
         )
         sha256 = self._writer.finish(manifest)
         return Evidence(
-            self._path, batch.name, sha256, len(manifest.members), self._running, manifest.missing, counts, totals
+            path=self._path,
+            batch=batch.name,
+            manifest_sha256=sha256,
+            members=len(manifest.members),
+            running=self._running,
+            missing=manifest.missing,
+            counts=counts,
+            totals=totals,
+            disproof=disproof(figures.proof, batch.name),
         )
 
     def _document(self, counts: Mapping[State, int], totals: tuple[ControlTotal, ...]) -> dict[str, Any]:

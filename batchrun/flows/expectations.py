@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from batchrun.core.cells import cut
 from batchrun.core.spec_totals import Limits
-from batchrun.core.spec_types import is_amount
+from batchrun.core.spec_types import as_header, is_amount
 from batchrun.core.total_checks import no_total
 from batchrun.core.totals import (
     MOST_VALUES,
@@ -75,9 +76,10 @@ def _check_rows(expected: int | None, where: str, found: int) -> None:
 
 
 def _expected_totals(job: LoadedJob, entries: Sequence[Summed]) -> Iterator[_Expected]:
-    for name, text in job.choice.expect_totals.items():
+    for given, text in job.choice.expect_totals.items():
+        name = as_header(given)
         if not is_amount(text):
-            raise BadCommandLine(f'--expect-total: "{text}" is no amount; write for example {_example(name)}')
+            raise BadCommandLine(f'--expect-total: "{cut(text)}" is no amount; write for example {_example(name)}')
         told = no_total(name, entries)
         if told is not None:
             raise BadCommandLine(f"--expect-total: {told}")

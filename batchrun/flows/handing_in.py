@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from batchrun.core import review
+from batchrun.core.approval import same_person
 from batchrun.core.cells import cut, shown
 from batchrun.core.overrides import OverrideReader
 from batchrun.core.review import DECISION, Decision, Due, Fault, Recorded, Settled, Standing
@@ -145,7 +146,7 @@ class _Reader:
         """Refuse who started the batch, where the job asks for four eyes."""
         if not self._batch.settings.get("review", {}).get("four_eyes"):
             return
-        if review.same_person(due.decision.reviewer, self._batch.made_by):
+        if same_person(due.decision.reviewer, self._batch.made_by):
             yield Fault(
                 review.REVIEWER,
                 f"{due.decision.reviewer} started this batch, and the job asks for a second pair of eyes (four_eyes); "

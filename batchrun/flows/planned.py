@@ -15,36 +15,16 @@ from batchrun.core.approval import Approval
 from batchrun.core.plan import Found, Plan
 from batchrun.core.totals import as_json
 from batchrun.errors import BadSpec, PlanRefused
-from batchrun.flows import loading, other_files
+from batchrun.flows import loading
 from batchrun.flows.command_words import choice_words, expectation_words, origin_words
 from batchrun.flows.loading import Choice, LoadedJob
 from batchrun.flows.origins import Origins, origins
+from batchrun.flows.plan_file import PlanFile, read_approval, read_plan
 from batchrun.flows.weighing import Weighed
 from batchrun.io import approval_keys, journal_files, journal_plans, spec_file, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, Draft
 from batchrun.io.whole_file import sha256_of
-
-LARGEST = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFile:
-    """A plan as it stands on disk: its bytes, and what they say."""
-
-    path: Path
-    content: bytes
-    plan: Plan
-
-    @property
-    def sha256(self) -> str:
-        """Give the SHA-256 of the file's bytes."""
-        return sealed_document.sha256(self.content)
-
-    @property
-    def approval_path(self) -> Path:
-        """Give the place of its approval."""
-        return self.path.with_name(plans.approval_name(self.path.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,44 +67,6 @@ class Approved:
         return {**made, "name": self.file.path.name}
 
 
-def read_plan(path: Path) -> PlanFile:
-    """Read a plan; raise PlanRefused where it is missing, or one of its bytes was altered."""
-    other_files.refuse_no_plan(path)
-    content = _bytes_of(path, "plan")
-    try:
-        return PlanFile(path.resolve(), content, plans.read_plan(content))
-    except ValueError:
-        raise PlanRefused(
-            f"{path.name} is not as batchrun wrote it: it was altered since, or it is no plan of this version; "
-            "nothing was sent. Make the plan once more, and have it approved",
-            code="plan-altered",
-        ) from None
-
-
-def read_approval(path: Path) -> tuple[Approval, bytes]:
-    """Read an approval; raise PlanRefused where one of its bytes was altered."""
-    content = _bytes_of(path, "approval")
-    try:
-        return approvals.read_approval(content), content
-    except ValueError:
-        raise PlanRefused(
-            f"{path.name} is not as batchrun wrote it: it was altered since, or it is no approval of this version; "
-            "nothing was sent. Move it away, and have the plan approved once more",
-            code="approval-altered",
-        ) from None
-
-
-def _bytes_of(path: Path, what: str) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise PlanRefused(f"{path.name} is much too large for {what}; nothing was sent")
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PlanRefused(f"there is no {what} at {path}; nothing was sent", code=f"{what}-missing") from None
-    except OSError as error:
-        raise PlanRefused(f"the {what} {path} cannot be read: {error.strerror}; nothing was sent") from None
-
-
 def approved(path: Path, job: Path | None) -> Approved:
     """Read a plan and its approval, and find its job; raise PlanRefused where the plan may not be run.
 
@@ -141,7 +83,7 @@ def approved(path: Path, job: Path | None) -> Approved:
         )
     approval, content = read_approval(file.approval_path)
     _refuse_other_plan(file, approval)
-    place = job if job is not None else _beside(file.path, file.plan.spec.path)
+    place = job if job is not None else _job_of(file)
     found = Approved(file, approval, content, place)
     _refuse_changed_files(found)
     return found
@@ -162,19 +104,35 @@ def plan_command(job: LoadedJob, origins: Origins) -> str:
 def _refuse_other_plan(file: PlanFile, approval: Approval) -> None:
     if approval.plan_sha256 != file.sha256:
         raise PlanRefused(
-            f"{file.approval_path.name} approves another plan than {file.path.name} as it is now; nothing was sent",
+            f"{file.approval_path.name} approves another plan than {file.path.name} as it is now; nothing was sent. "
+            "Move it away, and have this plan approved",
             code="approval-of-another-plan",
+            next=approve_command(file.path),
         )
     if approvals.same_person(approval.approver, file.plan.made_by):
         raise PlanRefused(
             f"{file.path.name} was made by {file.plan.made_by} and approved by {approval.approver}; "
-            "it takes a second person. Nothing was sent",
+            f"it takes a second person. Nothing was sent. Move {file.approval_path.name} away, and have somebody else "
+            "approve the plan",
             code="same-person",
+            next=approve_command(file.path),
         )
 
 
 def _beside(plan: Path, relative: str | None) -> Path:
     return (plan.parent / (relative or "")).resolve()
+
+
+def _job_of(file: PlanFile) -> Path:
+    place = _beside(file.path, file.plan.spec.path)
+    if not os.path.lexists(place):
+        raise PlanRefused(
+            f"{file.path.name} is of the job spec {file.plan.spec.name}, and there is none at {place}; "
+            "nothing was sent. Keep plan and job in their places to each other, or name the job",
+            code="plan-differs",
+            next=f"batchrun run JOB --plan {system.shell_word(str(file.path))}",
+        )
+    return place
 
 
 def _refuse_changed_files(found: Approved) -> None:
@@ -244,7 +202,11 @@ def _prove_approval(found: Approved, job: LoadedJob) -> None:
         approval, job.spec.approvers
     )
     if fault is not None:
-        raise PlanRefused(f"{name} does not count: {fault}; nothing was sent", code="approval-not-proved")
+        raise PlanRefused(
+            f"{name} does not count: {fault}; nothing was sent. Move it away, and have the plan approved once more",
+            code="approval-not-proved",
+            next=approve_command(found.file.path),
+        )
     if job.spec.approval == "signed" and not approval.signed:
         raise PlanRefused(
             f"{job.file.path.name} wants a signed approval, and {name} is only a claim: approved by {approval.told}; "
@@ -258,13 +220,7 @@ def signature_fault(approval: Approval, approvers: dict[str, str] | None) -> str
     fault = approvals.key_fault(approval, approvers, {} if approvers is not None else approval_keys.known_keys())
     if fault is not None:
         return fault
-    try:
-        parts = approvals.signature_bytes(approval)
-    except ValueError:
-        return "its signature is broken"
-    if parts is not None and not approval_keys.is_signed(*parts, approval.to_sign):
-        return "its signature is broken"
-    return None
+    return "its signature is broken" if approval_keys.is_broken(approval) else None
 
 
 def refuse_other_rows(journal: Journal, batch_id: int, found: Approved, weighed: Weighed) -> None:

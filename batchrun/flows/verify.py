@@ -16,6 +16,7 @@ from batchrun.core.evidence import Fault, KeptFile, Manifest
 from batchrun.core.evidence_checks import BatchCheck
 from batchrun.core.totals import as_json
 from batchrun.errors import COMPLETED, NEEDS_ATTENTION, BadCommandLine
+from batchrun.flows import approved_evidence
 from batchrun.flows.other_files import refuse_no_pack
 from batchrun.io.evidence_reading import Broken, Pack, open_pack
 from batchrun.io.journal_extract import EXTRACTS
@@ -167,6 +168,8 @@ class _Content:
         faults = [] if named else [Fault(evidence.BATCH, "it names another batch than the manifest")]
         for kept in [*files, *self._handed_in()]:
             faults += self._file(check, kept)
+        with told(evidence.BATCH):
+            faults += approved_evidence.faults(document["batch"], self._bytes)
         self._feed(evidence.EVENTS, check.event)
         self._feed(evidence.RUN_IDS, check.run_id)
         self._feed(evidence.ROWS, lambda row: self._row(check, row))
@@ -175,6 +178,9 @@ class _Content:
             faults += check.faults()
         self.document, self.check = document, check
         return faults
+
+    def _bytes(self, member: str) -> bytes | None:
+        return None if self._pack.sha256(member) is None else b"".join(self._pack.chunks(member))
 
     def _feed(self, member: str, take: Callable[[Mapping[str, Any]], None]) -> None:
         for number, line in enumerate(lines(self._pack, member), 1):

@@ -8,7 +8,7 @@ from typing import Any
 
 from batchrun.core.proofs import as_read
 from batchrun.core.totals import Totals, unreadable
-from batchrun.flows import expectations, preparing, staging
+from batchrun.flows import expectations, preparing, same_sheet, staging
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, workbook_lock
@@ -42,6 +42,8 @@ def weighed(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, telle
         counts = journal_batches.counts(connection, [batch_id])[batch_id]
     expectations.check_limits(through, counts, totals)
     notes = [*preparing.notes_of(through), *unreadable(totals.controls())]
+    if counts.get(State.READY):
+        notes += same_sheet.notes(journal, draft.world, draft.params, draft.input_sha256)
     return Weighed(counts, totals, notes, as_read(through.rows, through.read.controls()))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from batchrun.core import public_key
-from batchrun.core.approval import DEFAULT_KEY, person
+from batchrun.core.approval import DEFAULT_KEY, Approval, person, signature_bytes
 from batchrun.errors import BadKey
 from batchrun.io import system
 from batchrun.io.api_key import SERVICE
@@ -129,6 +129,15 @@ def is_signed(key: bytes, signature: bytes, message: bytes) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def is_broken(approval: Approval) -> bool:
+    """Tell whether an approval is signed, and not with the key that it names."""
+    try:
+        parts = signature_bytes(approval)
+    except ValueError:
+        return True
+    return parts is not None and not is_signed(*parts, approval.to_sign)
 
 
 def _public_keys() -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Exists, Row, delete, func, insert, select, update
 
 from batchrun.core import naming
 from batchrun.core.lifecycle import NEVER_SENT
@@ -157,10 +157,20 @@ def twin(connection: Connection, identity: bytes, world: str, *, untouched: bool
 
     `untouched` finds one of which nothing can have arrived, too.
     """
-    touched = select(rows.c.batch_id).where(rows.c.batch_id == batches.c.id, rows.c.state.not_in(UNTOUCHED)).exists()
     same = select(batches).where(batches.c.identity == identity, batches.c.world == world, batches.c.name.is_not(None))
-    found = connection.execute((same if untouched else same.where(touched)).order_by(batches.c.id.desc())).first()
+    found = connection.execute((same if untouched else same.where(_touched())).order_by(batches.c.id.desc())).first()
     return None if found is None else _batch(found)
+
+
+def _touched() -> Exists:
+    return select(rows.c.batch_id).where(rows.c.batch_id == batches.c.id, rows.c.state.not_in(UNTOUCHED)).exists()
+
+
+def of_sheet(connection: Connection, input_sha256: str, world: str) -> list[Batch]:
+    """Give the batches of a sheet's very bytes of which something may have arrived, the newest first."""
+    same = select(batches).where(batches.c.input_sha256 == input_sha256, batches.c.world == world)
+    found = same.where(batches.c.name.is_not(None), _touched()).order_by(batches.c.id.desc())
+    return [_batch(row) for row in connection.execute(found)]
 
 
 def any_in_world(connection: Connection, world: str) -> bool:

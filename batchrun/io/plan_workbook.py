@@ -89,10 +89,10 @@ def _facts(content: PlanWorkbook) -> Iterator[tuple[str, str]]:
     yield "Would be sent", f"{counted(plan.runs, 'run')} of {counted(plan.rows, 'row')}{_lasting(plan)}"
     yield "Procedure", f"{plan.procedure}, version {pin}, {plan.mode}"
     yield "API", plan.base_url
-    yield "Params", ", ".join(f"{name} {value}" for name, value in plan.params.items())
+    yield "Params", params(plan)
     yield "Input", plan.input.name
     yield "Sheet", plan.input.sheet or ""
-    yield "Chosen rows", _selection(plan)
+    yield "Chosen rows", chosen_rows(plan)
     yield "Duplicates", _duplicates(plan)
     yield "Rehearsal", rehearsal(plan)
     yield "Made by", f"{plan.made_by} on {plan.host}"
@@ -112,7 +112,13 @@ def _lasting(plan: Plan) -> str:
     return "" if plan.seconds is None else f", at {plan.rate} in about {words(plan.seconds)}"
 
 
-def _selection(plan: Plan) -> str:
+def params(plan: Plan) -> str:
+    """Say with which params the plan was made."""
+    return ", ".join(f"{name} {value}" for name, value in plan.params.items())
+
+
+def chosen_rows(plan: Plan) -> str:
+    """Say which rows of the sheet were chosen."""
     chosen = plan.selection
     said = [f"rows {chosen.rows}"] if chosen.rows else []
     said += [f"the first {chosen.limit:,}"] if chosen.limit is not None else []

@@ -20,7 +20,7 @@ def desk(tmp_path: Path) -> Iterator[PlanDesk]:
 
 def test_the_maker_cannot_approve_and_neither_can_nobody(desk: PlanDesk) -> None:
     desk.plan().ended(0)
-    for who in (MAKER, "EVE ", "ｅｖｅ", f"CORP\\{MAKER}", f"{MAKER}@corp.example", "", "e\u200bve"):
+    for who in (MAKER, "EVE ", "ｅｖｅ", f"CORP\\{MAKER}", f"{MAKER}@corp.example", "E ve", "--yes", "", "e\u200bve"):
         refused = desk.approve(who=who).ended(2).document
         assert not (desk.folder / APPROVAL).exists()
     assert set(refused) >= {"plan", "approval", "approved_by", "signed", "next"}
@@ -35,9 +35,24 @@ def test_the_makers_plain_login_cannot_approve_what_was_made_under_the_whole_one
 def test_an_approval_shows_what_is_approved_and_is_its_own_answer_where_nobody_can_be_asked(desk: PlanDesk) -> None:
     desk.plan().ended(0)
     asked = desk.command("approve", PLAN, "--as", "ana").ended(0)
-    for figure in ("sandbox", "5, of which 5 would be sent", "total of Amount", "rehearsal", "by eve on"):
+    figures = [
+        "sandbox",
+        desk.server.origin,
+        "5, of which 5 would be sent",
+        "total of Amount",
+        "rehearsal",
+        "by eve on",
+    ]
+    for figure in figures:
         assert figure in asked.stdout
     assert (desk.folder / APPROVAL).exists()
+
+
+def test_an_approval_shows_the_params_and_the_rows_that_were_chosen(desk: PlanDesk) -> None:
+    desk.job(lambda text: f"{text}params: {{period: {{default: 2026-10}}}}\n")
+    desk.plan("--param", "period=2026-11", "--rows", "2-4").ended(0)
+    shown = desk.command("approve", PLAN, "--as", "ana").ended(0).stdout
+    assert "period 2026-11" in shown and "rows 2-4" in shown
 
 
 def test_an_approval_says_that_it_is_a_claim(desk: PlanDesk) -> None:

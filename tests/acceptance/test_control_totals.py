@@ -166,6 +166,16 @@ def test_what_is_no_total_is_a_bad_command_line(desk: QuickCommands, name: str, 
     stopped(desk, "--expect-total", "Amount EUR=nan", code="bad-command-line")
 
 
+def test_a_number_that_could_not_even_be_written_down_is_no_amount(desk: QuickCommands) -> None:
+    told = stopped(desk, "--expect-total", "Amount EUR=1e-999999999", code="bad-command-line")
+    assert told == '--expect-total: "1e-999999999" is no amount; write for example Amount EUR=48210.55'
+
+
+def test_blanks_around_a_totals_name_do_not_make_it_another(desk: QuickCommands) -> None:
+    """An expected 0 of a total that nobody has would hold, whatever the one that was meant came to."""
+    assert "was expected to be 0" in stopped(desk, "--expect-total", "Amount EUR =0")
+
+
 def test_a_missing_by_column_is_a_fault_of_the_job(desk: QuickCommands) -> None:
     said(desk, change=lambda text: text.replace("by: Currency", "by: Curency"))
     message = stopped(desk, code="bad-spec")
@@ -408,6 +418,13 @@ def test_what_does_not_add_up_is_never_called_done(desk: QuickCommands, harm: st
     assert desk.run("--or-resume").ended(1).document["stopped"] is None
     assert told in desk.command("status", "last").ended(0).stdout
     assert "DOES NOT ADD UP" in proof_lines(desk)["Check"]
+    assert told in desk.command("evidence", "last", "-o", "pack.zip").ended(0).words
+    (found,) = (
+        problem["message"]
+        for problem in desk.command("verify", "pack.zip", "--json").ended(1).document["problems"]
+        if problem["member"] == "journal/rows.jsonl"
+    )
+    assert found.startswith("the rows do not add up to what was read from the sheet: ") and told in found
 
 
 def test_batches_from_before_go_on_working(desk: QuickCommands) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -142,3 +143,33 @@ def test_rows_of_an_earlier_batch_are_named_with_its_date_state_and_run_before_a
             assert "and 2 more duplicates" in done.words
             assert ", run run_" in done.words
         assert len(desk.server.starts) == 6
+
+
+def test_last_months_sheet_under_this_months_name_is_told_though_its_keys_may_come_again(tmp_path: Path) -> None:
+    monthly = "job: payouts\nparams:\n  period: {default: 2026-10}\nonce_per: [period]\n"
+    with at_a_desk(tmp_path) as desk:
+        desk.job(lambda text: text.replace("job: payouts\n", monthly))
+        desk.sheet(invoices(3))
+        assert "this very sheet" not in desk.run().ended(0).words
+        told = "was sent on {} as payouts-2026-10-001 (with period 2026-10), and rows of it would be sent again"
+        november = ("--param", "period=2026-11")
+        checked = desk.command("check", "payouts.yaml", *november).ended(0).words
+        planned = desk.command("plan", "payouts.yaml", *november, "-o", "p.plan.json", "--base-url", desk.server.origin)
+        date = json.loads((tmp_path / "p.plan.json").read_bytes())["made_at"][:10]
+        for words in (checked, planned.ended(0).words, desk.run(*november).ended(0).words):
+            assert told.format(date) in words
+        desk.sheet(invoices(4))
+        assert "this very sheet" not in desk.run("--param", "period=2026-12").ended(0).words
+
+
+def test_a_key_that_only_a_program_can_tell_from_one_that_was_sent_is_no_good_key(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path) as desk:
+        desk.sheet(invoices(2))
+        desk.job(lambda text: text.replace("key: Invoice No", "key: [Invoice No, Vendor]"))
+        desk.run().ended(0)
+        desk.sheet(with_cell(invoices(2), 0, Vendor=f"{invoices(1)[0]['Vendor']}\u200b"))
+        (problem,) = desk.command("check", "payouts.yaml", "--json").ended(1).document["problems"]
+        assert (problem["cell"], problem["code"]) == ("payouts.csv!B2", "key-unseen")
+        assert "a character that nobody sees (U+200B)" in problem["message"]
+        desk.run().ended(2)
+        assert len(desk.server.starts) == 2

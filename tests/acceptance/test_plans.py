@@ -160,7 +160,8 @@ def test_a_plan_that_was_altered_and_sealed_again_is_refused(desk: PlanDesk) -> 
         plan.write_bytes(before)
         reseal(plan, lambda one, new={field: value}: one.update(new))  # type: ignore[misc]
         if field == "environment":
-            desk.refused(said="approves another plan")
+            refused = desk.refused(said="approves another plan")
+            assert refused.document["next"] == f"batchrun approve {plan.resolve()} --as NAME"
         digest = hashlib.sha256(plan.read_bytes()).hexdigest()
         reseal(approval, lambda one, new={"plan_sha256": digest}: one.update(new))  # type: ignore[misc]
         desk.refused(said=said, key=LIVE_KEY if field == "environment" else None)
@@ -244,6 +245,16 @@ def test_a_row_that_is_no_duplicate_any_more_is_named(desk: PlanDesk) -> None:
     ready(desk)
     desk.command("refresh", "last", "--json")
     desk.refused(said="row 3 of payouts.csv would be sent, and it was a duplicate when the plan was made")
+
+
+def test_a_plan_that_was_moved_without_its_job_says_how_to_name_it(desk: PlanDesk) -> None:
+    ready(desk)
+    (desk.folder / "moved").mkdir()
+    for name in (PLAN, APPROVAL):
+        shutil.copy(desk.folder / name, desk.folder / "moved" / name)
+    place = desk.folder / "moved" / PLAN
+    said = f"{PLAN} is of the job spec payouts.yaml, and there is none at {place.with_name('payouts.yaml')}"
+    assert desk.refused(plan=str(place), said=said).document["next"] == f"batchrun run JOB --plan {place}"
 
 
 def test_a_folder_can_be_moved_as_a_whole_and_the_job_may_be_named(desk: PlanDesk, tmp_path: Path) -> None:

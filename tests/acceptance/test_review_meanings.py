@@ -242,7 +242,7 @@ def starter(desk: ReviewDesk) -> str:
 
 
 def test_under_four_eyes_whoever_started_the_batch_is_refused(desk: ReviewDesk, starter: str) -> None:
-    for name in (starter, f"  {starter} ", starter.upper()):
+    for name in (starter, f"  {starter} ", starter.upper(), f"{starter[:1]}.{starter[1:]}"):
         with desk.typing() as typist:
             typist.type(FIRST, _decision="approve", _reviewer=name)
             typist.type(SECOND, _decision="approve", _reviewer="Erika Beispiel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import struct
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from evidence_packs import (
     FILES,
     SETTINGS,
@@ -30,9 +32,12 @@ from journals import NOW, opened
 from openpyxl import load_workbook
 from sqlalchemy import delete, insert, update
 
-from batchrun.core import evidence
+from batchrun.core import approval as approvals
+from batchrun.core import evidence, public_key
+from batchrun.core.approval import Approval
 from batchrun.core.evidence import MANIFEST
 from batchrun.core.evidence_words import FILES as FILES_TOLD
+from batchrun.core.plan import Plan
 from batchrun.errors import BadCommandLine, CouldNotStart, NotFound
 from batchrun.flows.verify import Verdict, verify
 from batchrun.io import evidence_file, evidence_reading, journal_files, journal_tables
@@ -338,28 +343,95 @@ def test_a_batch_too_large_for_a_zip_file_is_refused(tmp_path: Path, monkeypatch
             monkeypatch.undo()
 
 
-def test_plan_and_approval_are_in_the_pack_and_held_against_the_batch(tmp_path: Path) -> None:
+@pytest.fixture
+def approved(tmp_path: Path) -> tuple[Path, Approval]:
+    """Give the pack of a batch that was run by a plan which ana signed, and her approval."""
+    key, plan = Ed25519PrivateKey.generate(), planned(made_by="eve")
+    sealed = {"plan": "p.json", "plan_sha256": sha256(plan).hexdigest(), "approver": "ana", "approved_at": "2026"}
+    signature = base64.b64encode(key.sign(approvals.to_sign(sealed["plan_sha256"], "ana", "2026"))).decode()
+    named = public_key.key_text(key.public_key().public_bytes_raw())
+    approval = Approval(**sealed, signed=True, public_key=named, signature=signature)
     with opened(tmp_path / "journal.db") as journal:
         with journal.writing() as connection:
-            plan, approval = (journal_files.keep_bytes(connection, content) for content in (b"{}", b"[]"))
-        settings = {
-            **SETTINGS,
-            "plan": {
-                "name": "p.json",
-                "sha256": plan,
-                "approval_name": "a.json",
-                "approval_sha256": approval,
-                "approved_by": "ana",
-                "signed": False,
-                "made_by": "eve",
-            },
-        }
-        made = pack_of(journal, small_batch(journal, settings=settings), tmp_path / "pack.zip")
-    members = contents(made.path)
-    assert (members["plan/plan-p.json"], members["plan/approval-a.json"]) == (b"{}", b"[]")
-    assert verify(made.path).intact
-    target = forged(made.path, tmp_path / "forged.zip", change("plan/approval-a.json", b"[1]"))
+            kept = [journal_files.keep_bytes(connection, content) for content in (plan, approval.sealed())]
+        settings = {**SETTINGS, "plan": approvals.settings_of(approval, "eve", kept[1], "a.json")}
+        return pack_of(journal, small_batch(journal, settings=settings), tmp_path / "pack.zip").path, approval
+
+
+def planned(**changes: Any) -> bytes:
+    """Give the bytes of a plan."""
+    file, none = {"name": "x", "sha256": "0" * 64}, dict.fromkeys(Plan.model_fields)
+    texts = dict.fromkeys(("job", "world", "base_url", "review_url", "procedure", "rate", "made_at", "host"), "x")
+    numbers = {"concurrency": 1, "rows": 0, "runs": 0, "counts": {}, "totals": {}, "duplicates": [], "notes": []}
+    files = {"spec": file, "schema": file, "input": file, "selection": {}, "params": {}, "payloads": []}
+    kind = {"kind": "batchrun plan", "version": 1, "environment": "sandbox", "mode": "sync", "made_with": "x"}
+    del none["schema_file"]
+    return Plan(**{**none, **texts, **numbers, **files, **kind, "payloads_sha256": "0" * 64, **changes}).sealed()
+
+
+def test_plan_and_approval_are_in_the_pack_and_held_against_the_batch(approved: tuple[Path, Approval]) -> None:
+    path, approval = approved
+    members = contents(path)
+    assert members["plan/plan-p.json"] == planned(made_by="eve")
+    assert members["plan/approval-a.json"] == approval.sealed()
+    assert verify(path).intact, told(verify(path))
+    target = forged(path, path.with_name("forged.zip"), change("plan/approval-a.json", b"[1]"))
     assert "it is not the approval of the plan" in told(verify(target))
+    assert "its seal does not fit" in told(verify(target))
+
+
+@pytest.mark.parametrize(
+    ("changes", "batch", "said"),
+    [
+        ({"signature": base64.b64encode(b"s" * 64).decode()}, {}, "its signature is broken"),
+        ({"approver": "bob"}, {"approved_by": "bob"}, "its signature is broken"),
+        ({}, {"approved_by": "bob"}, "it was given by ana (signed), and the journal says bob (signed)"),
+        ({"signed": False, "public_key": None, "signature": None}, {}, "given by ana (claimed: not signed), and"),
+        ({"plan_sha256": "1" * 64}, {}, "it approves another plan"),
+        ({}, {"made_by": "ana"}, "it was made by eve, and the journal says ana"),
+    ],
+)
+def test_an_approval_that_is_said_to_be_signed_and_is_not_is_found(
+    approved: tuple[Path, Approval], changes: dict[str, Any], batch: dict[str, Any], said: str
+) -> None:
+    path, approval = approved
+    content = approval.model_copy(update=changes).sealed()
+
+    def forge(members: dict[str, bytes]) -> None:
+        members["plan/approval-a.json"] = content
+        for name, value in {**batch, "approval_sha256": sha256(content).hexdigest()}.items():
+            edited(evidence.BATCH, "batch", "settings", "plan", name, to=value)(members)
+
+    assert said in told(verify(forged(path, path.with_name("forged.zip"), forge)))
+
+
+@pytest.mark.parametrize(
+    ("approvers", "said"), [({"ana": public_key.key_text(b"k" * 32)}, "with another key"), ({"ana": None}, "")]
+)
+def test_a_signature_counts_with_the_key_of_the_plan_alone(
+    approved: tuple[Path, Approval], approvers: dict[str, str | None], said: str
+) -> None:
+    path, approval = approved
+    plan = planned(made_by="eve", approvers={name: key or approval.public_key for name, key in approvers.items()})
+
+    def forge(members: dict[str, bytes]) -> None:
+        members["plan/plan-p.json"] = plan
+        edited(evidence.BATCH, "batch", "settings", "plan", "sha256", to=sha256(plan).hexdigest())(members)
+
+    found = told(verify(forged(path, path.with_name("forged.zip"), forge)))
+    assert "it approves another plan" in found and said in found and ("another key" in found) is bool(said)
+
+
+def test_a_plan_that_was_altered_is_found(approved: tuple[Path, Approval]) -> None:
+    path, _ = approved
+
+    def forge(members: dict[str, bytes]) -> None:
+        members["plan/plan-p.json"] = content = members["plan/plan-p.json"].replace(b'"eve"', b'"ana"')
+        edited(evidence.BATCH, "batch", "settings", "plan", "sha256", to=sha256(content).hexdigest())(members)
+
+    assert "plan/plan-p.json: it is not as batchrun writes it" in told(
+        verify(forged(path, path.with_name("forged.zip"), forge))
+    )
 
 
 def test_a_file_that_the_journal_does_not_keep_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -24,19 +24,46 @@ def signed(key: str = KEYS[0], **more: Any) -> Approval:
 
 
 @pytest.mark.parametrize(
-    "name", ["ana", "ANA", " ana ", "ａｎａ", "CORP\\ana", "corp/Ana", "ana@corp.example", "\u00a0ana", '"ana"', "ana."]
+    "name",
+    [
+        "ana",
+        "ANA",
+        " ana ",
+        "ａｎａ",
+        "CORP\\ana",
+        "corp/Ana",
+        "ana@corp.example",
+        "\u00a0ana",
+        '"ana"',
+        "ana.",
+        "an a",
+        "äna",
+    ],
 )
 def test_however_it_is_written_a_maker_is_the_same_person(name: str) -> None:
     assert same_person(name, "ana")
     assert same_person("ana", name)
 
 
-@pytest.mark.parametrize("name", ["anna", "an a", "@", "\\", "ana.b", "corp"])
+@pytest.mark.parametrize("name", ["anna", "@", "\\", "ana.b", "corp"])
 def test_another_name_is_another_person(name: str) -> None:
     assert not same_person(name, "CORP\\ana")
 
 
-@pytest.mark.parametrize("name", ["", "  ", "\u00a0", "an\u200ba", "a\nb", "x" * 61, "Default"])
+@pytest.mark.parametrize("name", ["Ana Smith", "Smith, Ana", "ANA-SMITH", "anasmith", "Ána  Smith", "a.n.a.smith"])
+def test_a_login_of_two_names_is_the_person_who_has_them(name: str) -> None:
+    assert same_person(name, "CORP\\ana.smith")
+    assert same_person("ana.smith@corp.example", name)
+
+
+def test_nobody_is_nobody() -> None:
+    assert not same_person("", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "\u00a0", "an\u200ba", "ana\u3164", "a\nb", "x" * 61, "Default", "--yes", "-", "."],
+)
 def test_a_name_that_says_nobody_or_hides_something_cannot_approve(name: str) -> None:
     assert approval.name_fault(name) is not None
 

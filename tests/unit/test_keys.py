@@ -26,6 +26,9 @@ def test_a_key_is_its_cells_as_text_trimmed() -> None:
         ("1.23457E+11", "scientific-text"),
         ("M\ufffdller", "damaged-text"),
         ("A\0", "damaged-text"),
+        ("INV\u200b1", "key-unseen"),
+        ("\ufeffINV1", "key-unseen"),
+        ("INV\u00ad1", "key-unseen"),
         (Number(Decimal("1234567890123456")), "too-many-digits"),
         (Unreadable("error-cell", "an error", "#N/A"), "error-cell"),
         (Unreadable("no-value", "save it", ""), "no-value"),
@@ -34,9 +37,22 @@ def test_a_key_is_its_cells_as_text_trimmed() -> None:
 def test_a_key_that_is_empty_damaged_or_unreadable_names_no_row(cell: Cell, code: str) -> None:
     (problem,) = key_problems(sheet("K", "A"), SourceRow(3, (cell, "a")), (0, 1))
     assert (problem.cell, problem.column, problem.code, problem.row) == ("in.csv!A3", "K", code, 3)
+    assert keys_of([SourceRow(3, (cell, "a"))], (0, 1)) == [None]
 
 
-@pytest.mark.parametrize("cell", ["NA", "-", "0", Number(Decimal("1.5")), True, datetime(2026, 10, 31, 12)])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "NA",
+        "-",
+        "0",
+        "\u0645\u06cc\u200c\u0631",
+        "Ümlaut\u00a01",
+        Number(Decimal("1.5")),
+        True,
+        datetime(2026, 10, 31, 12),
+    ],
+)
 def test_anything_that_can_be_read_names_a_row(cell: Cell) -> None:
     assert key_problems(sheet("K"), SourceRow(3, (cell,)), (0,)) == ()
 

@@ -211,20 +211,6 @@ def test_decisions_are_compared_by_what_is_sent() -> None:
     assert not NO.same_as(replace(NO, rejection_reason="too little"))
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("Anna", " anna ", True),
-        ("CORP\\anna", "anna@corp.example", True),
-        ("Anna  Meier", "anna meier", True),
-        ("anna", "ben", False),
-        ("", "", False),
-    ],
-)
-def test_one_person_under_several_names(one: str, other: str, same: bool) -> None:
-    assert review.same_person(one, other) is same
-
-
 def test_a_rejection_whose_reason_was_purged_is_told_without_one() -> None:
     moment = datetime(2026, 11, 22, 10, 3, tzinfo=UTC)
     one = Recorded(1, Decision(False, None, None, "Anna"), DecisionState.ACCEPTED, 1, "", moment)

@@ -11,6 +11,7 @@ from small_jobs import document, spec_of
 
 from batchrun.core.spec import DEFAULT_CONCURRENCY, JobSpec, Target, json_schema
 from batchrun.core.spec_faults import build
+from batchrun.core.spec_types import is_amount
 from batchrun.model import Summed
 
 DATA: dict[str, Any] = {"a": "A"}
@@ -46,10 +47,17 @@ def test_a_trailer_tells_something() -> None:
     ]
 
 
-@pytest.mark.parametrize("amount", ["nan", "Infinity", "-inf", "12,50", ""])
+@pytest.mark.parametrize(
+    "amount", ["nan", "Infinity", "-inf", "12,50", "", "1_000", "1e3", "1e999999999", "٢٥", "9" * 101]
+)
 def test_what_cannot_be_compared_is_no_amount(amount: str) -> None:
     _, faults = build(document({"a": "A"}, expect={"totals": {"A": amount}}))
     assert [fault.message for fault in faults] == [f'"{amount}" is no amount; write it as 48210.55']
+
+
+@pytest.mark.parametrize("amount", ["48210.55", "+48210.55", "-5", "0", ".5", "5.", " 12.50 "])
+def test_an_amount_that_a_person_writes_out_is_one(amount: str) -> None:
+    assert is_amount(amount)
 
 
 def test_a_sheet_is_named_or_numbered_and_statuses_may_mean_not_run() -> None:

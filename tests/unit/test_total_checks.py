@@ -46,7 +46,7 @@ def test_a_split_total_is_named_with_its_value() -> None:
     assert said(total_faults(bad)) == [
         'expect.totals.Amount: "Amount" is added up by Currency; write which, for example "Amount EUR"',
         'expect.totals.Amout EUR: "Amout EUR" is no control total; did you mean "Amount EUR"?',
-        'expect.totals.Fe: "Fe" is no control total; known are "Amount Fe"',
+        'expect.totals.Fe: "Fe" is no control total; known are "Amount EUR"',
     ]
 
 
