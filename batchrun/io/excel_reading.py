@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from python_calamine import CalamineSheet, SheetTypeEnum, SheetVisibleEnum
@@ -87,7 +87,7 @@ def _read_other(path: Path, request: Request, kind: str) -> tuple[SheetFacts, It
             sheets, request.sheet, request.name, lambda sheet: workbook.get_sheet_by_name(sheet.name).height > 0
         )
         sheet = workbook.get_sheet_by_name(chosen.name)
-    blemishes = _BLEMISHES[kind](path, chosen.name)
+    blemishes = _blemishes(path, kind, sheet)
     return SheetFacts(chosen.name, blemishes.hidden), _calamine_rows(sheet, request.name, blemishes)
 
 
@@ -98,8 +98,7 @@ def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes) -> Ite
         yield from read_by_calamine(numbered_rows(sheet), refusals, blemishes.formats)
 
 
-_BLEMISHES: dict[str, Callable[[Path, str], Blemishes]] = {
-    "xls": xls_blemishes,
-    "xlsb": xlsb_blemishes,
-    "ods": opendocument_blemishes,
-}
+def _blemishes(path: Path, kind: str, sheet: CalamineSheet) -> Blemishes:
+    if kind == "ods":
+        return opendocument_blemishes(path, sheet.name, numbered_rows(sheet))
+    return xls_blemishes(path, sheet.name) if kind == "xls" else xlsb_blemishes(path, sheet.name)

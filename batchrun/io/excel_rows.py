@@ -19,7 +19,7 @@ _STALE = Unreadable(
     "the program that wrote the file left its formulas to be computed on opening, so the stored result may be wrong; "
     "open the file in Excel and save it.",
 )
-_DIFFER = Unreadable(
+DIFFER = Unreadable(
     "readers-differ",
     "two independent readers see different values in this cell; enter it again in Excel and save the file.",
 )
@@ -87,12 +87,12 @@ def _compared(stored: Sequence[StoredCell], other: Sequence[Value], rules: CellR
         cell = rules.cell(item)
         # A number is compared as stored: what is shown of it has fewer digits.
         compared = item.value if isinstance(cell, Number) else cell
-        cells[item.column] = cell if agrees(compared, unmatched[item.column]) else _DIFFER
+        cells[item.column] = cell if agrees(compared, unmatched[item.column]) else DIFFER
         unmatched[item.column] = ""
     if unmatched.count("") < width:
         for column, value in enumerate(unmatched):
             if value != "":
-                cells[column] = _DIFFER
+                cells[column] = DIFFER
     return cells
 
 
@@ -129,7 +129,7 @@ def _as_shown(row: int, cells: list[Cell], formats: Mapping[tuple[int, int], Num
 
 def _number_as_shown(cell: Number, shown: NumberFormat) -> Cell:
     if shown.kind != "number":
-        return _DIFFER
+        return DIFFER
     return DressedNumber(cell.value) if shown.dressed else Number(cell.value, shown.width)
 
 

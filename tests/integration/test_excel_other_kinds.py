@@ -42,7 +42,8 @@ XLS = lzma.decompress(
     )
 )
 
-OPEN_DOCUMENT = """<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:calcext="c">
+OPEN_DOCUMENT = """<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:calcext="c"
+xmlns:draw="d">
 <office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"""
 TEXT = '<table:table-cell office:value-type="string"{more}><text:p>{text}</text:p></table:table-cell>'
 ERROR = (
@@ -236,6 +237,65 @@ def test_a_comment_is_no_part_of_an_ods_cell(tmp_path: Path) -> None:
     )
     path = open_document(tmp_path / "in.ods", row_of(text("Id"), text("V")), row_of(*cells))
     assert rows_of(path) == {2: (Number(Decimal(42)), "formula-without-value")}
+
+
+def stated(attributes: str, inner: str = "<text:p>shown</text:p>") -> str:
+    return f"<table:table-cell {attributes}>{inner}</table:table-cell>"
+
+
+def dated(value: str) -> str:
+    return stated(f'office:value-type="date" office:date-value="{value}"')
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        (text("a<text:s/>b<text:s text:c='2'/>"), "a b  "),
+        (text("<text:span>a</text:span><text:a>b</text:a>"), "ab"),
+        (text("a</text:p><text:p>b"), "a\nb"),
+        (text("a<text:tab/>b"), "readers-differ"),
+        (text("a<text:line-break/>b"), "readers-differ"),
+        (text("<![CDATA[a]]>"), "readers-differ"),
+        (text("  a   b  "), "readers-differ"),
+        (text("a<text:note><text:p>b</text:p></text:note>"), "readers-differ"),
+        (text("a</text:p><draw:frame><text:p>b</text:p></draw:frame><text:p>"), "readers-differ"),
+        (text("a<text:s text:c='-2'/>b"), "damaged"),
+        (stated('office:value-type="string" office:string-value="shown"'), "shown"),
+        (stated('office:value-type="string" office:string-value="other"'), "readers-differ"),
+        (stated('office:value-type="string" office:string-value=""'), "readers-differ"),
+        (stated('office:value-type="float"', "<text:p>5</text:p>"), "readers-differ"),
+        (stated('office:value-type="boolean" office:boolean-value="true"'), True),
+        (stated('office:value-type="boolean" office:boolean-value="1"'), "readers-differ"),
+        (stated('office:value-type="boolean"'), "readers-differ"),
+        (stated('office:value-type="date"'), "damaged-cell"),
+        (dated("2026-10-31T14:30:00.25"), datetime(2026, 10, 31, 14, 30, 0, 250_000)),
+        (dated("2026-10-31T14:30:00.123456789"), "time-too-fine"),
+        (dated("2026-10-31T14:30:00Z"), "damaged-cell"),
+        (dated("2026-02-30"), "damaged-cell"),
+        (stated('office:value-type="time" office:time-value="P1DT1H"'), "duration"),
+    ],
+)
+def test_an_ods_cell_is_what_both_its_readers_see(tmp_path: Path, cell: str, read: object) -> None:
+    path = open_document(tmp_path / "in.ods", row_of(text("Id"), text("V")), row_of(text("a"), cell))
+    if read == "damaged":
+        assert "damaged" in fault_of(path)
+    else:
+        assert rows_of(path) == {2: ("a", read)}
+
+
+def test_no_row_of_an_ods_sheet_is_lost_to_a_table_within_a_cell(tmp_path: Path) -> None:
+    inner = f'<table:table table:name="inner">{row_of(text("x"))}</table:table>'
+    nested = f'<table:table-cell office:value-type="string">{inner}<text:p>a</text:p></table:table-cell>'
+    head = row_of(text("Id"), text("V"))
+    path = open_document(tmp_path / "in.ods", head, row_of(nested, text("1")), row_of(text("b"), text("2")))
+    differ = ("readers-differ", "readers-differ")
+    assert rows_of(path) == {2: differ, 3: differ}
+
+
+def test_rows_of_a_closed_group_are_hidden(tmp_path: Path) -> None:
+    closed = f'<table:table-row-group table:display="false">{row_of(text("a"))}</table:table-row-group>'
+    path = open_document(tmp_path / "in.ods", row_of(text("Id")), closed, row_of(text("b")))
+    assert rows_of(path, hidden_rows="skip") == {3: ("b",)}
 
 
 def xls_with(path: Path, *changes: tuple[bytes, bytes]) -> Path:

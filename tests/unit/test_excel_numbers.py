@@ -159,6 +159,9 @@ def test_iso_text_is_a_moment_without_a_zone() -> None:
     assert code_of(iso_cell("T09:30:00")) == "duration"
     assert code_of(iso_cell("2026-10-01T09:30:00Z")) == "damaged-cell"
     assert code_of(iso_cell("October")) == "damaged-cell"
+    assert code_of(iso_cell("1900-02-28")) == "date-too-early"
+    assert code_of(iso_cell("2026-10-01T09:30:00.0005")) == "time-too-fine"
+    assert iso_cell("2026-10-01T09:30:00.500000000") == datetime(2026, 10, 1, 9, 30, 0, 500_000)
 
 
 @pytest.mark.parametrize(
