@@ -38,6 +38,8 @@ _DRESS = re.compile(
 
 _BUILT_IN = {
     1: "0",
+    9: "0%",
+    10: "0.00%",
     **dict.fromkeys((14, 15, 16, 17), "d"),
     **dict.fromkeys((18, 19, 20, 21, 45, 47), "h:mm:ss"),
     22: "d h:mm",

@@ -213,6 +213,11 @@ def test_zeros_may_be_coloured_and_stand_for_each_sign(code: str) -> None:
     assert read_format(code) == NumberFormat("number", 5)
 
 
+@pytest.mark.parametrize("number", [9, 10])
+def test_a_percentage_that_a_file_names_by_number_is_dressed(number: int) -> None:
+    assert built_in_format(number).dressed
+
+
 @pytest.mark.parametrize("code", ["e", "ggge", "bbbb"])
 def test_years_of_other_calendars_are_dates(code: str) -> None:
     assert read_format(code).kind == "date"
