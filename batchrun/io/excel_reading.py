@@ -88,14 +88,16 @@ def _read_other(path: Path, request: Request, kind: str) -> tuple[SheetFacts, It
         )
         sheet = workbook.get_sheet_by_name(chosen.name)
     blemishes = _blemishes(path, kind, sheet)
-    return SheetFacts(chosen.name, blemishes.hidden), _calamine_rows(sheet, request.name, blemishes)
+    rows = _calamine_rows(sheet, request.name, blemishes, dates_by_format=kind != "ods")
+    return SheetFacts(chosen.name, blemishes.hidden), rows
 
 
-def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes) -> Iterator[Row]:
+def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes, *, dates_by_format: bool) -> Iterator[Row]:
     areas = [(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     refusals = Refusals([*merged_cells(areas), *blemishes.refused])
     with plain_faults(name):
-        yield from read_by_calamine(numbered_rows(sheet), refusals, blemishes.formats)
+        rows = numbered_rows(sheet)
+        yield from read_by_calamine(rows, refusals, blemishes.formats, dates_by_format=dates_by_format)
 
 
 def _blemishes(path: Path, kind: str, sheet: CalamineSheet) -> Blemishes:
