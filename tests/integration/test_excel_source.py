@@ -283,6 +283,14 @@ def test_hidden_rows_are_refused_unless_the_spec_says_what_to_do(tmp_path: Path)
     assert fault_of(path, header_row=2, hidden_rows="refuse") == message
 
 
+@pytest.mark.parametrize("height", ["0", "0.0"])
+def test_a_row_of_no_height_is_hidden(tmp_path: Path, height: str) -> None:
+    rows = (row_xml(2, text_xml("A2", "x"), attributes=f'ht="{height}"'), row_xml(3, text_xml("A3", "y")))
+    assert "1 hidden row with data (row 2)" in fault_of(
+        package(tmp_path / "in.xlsx", sheet_xml(HEADER + "".join(rows)))
+    )
+
+
 def test_hidden_rows_are_read_or_skipped_as_asked_and_said_so(tmp_path: Path) -> None:
     path = with_hidden_rows(tmp_path / "in.xlsx")
     assert cells_of(path, header_row=2, hidden_rows="include") == [("r3",), ("r4",), ("r5",)]
