@@ -87,7 +87,7 @@ def _read_other(path: Path, request: Request, kind: str) -> tuple[SheetFacts, It
             sheets, request.sheet, request.name, lambda sheet: workbook.get_sheet_by_name(sheet.name).height > 0
         )
         sheet = workbook.get_sheet_by_name(chosen.name)
-    blemishes = _blemishes(path, kind, sheet)
+    blemishes = _blemishes(path, request.name, kind, sheet)
     rows = _calamine_rows(sheet, request.name, blemishes, dates_by_format=kind != "ods")
     return SheetFacts(chosen.name, blemishes.hidden), rows
 
@@ -100,7 +100,7 @@ def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes, *, dat
         yield from read_by_calamine(rows, refusals, blemishes.formats, dates_by_format=dates_by_format)
 
 
-def _blemishes(path: Path, kind: str, sheet: CalamineSheet) -> Blemishes:
+def _blemishes(path: Path, name: str, kind: str, sheet: CalamineSheet) -> Blemishes:
     if kind == "ods":
         return opendocument_blemishes(path, sheet.name, numbered_rows(sheet))
-    return xls_blemishes(path, sheet.name) if kind == "xls" else xlsb_blemishes(path, sheet.name)
+    return xls_blemishes(path, sheet.name, name) if kind == "xls" else xlsb_blemishes(path, sheet.name)

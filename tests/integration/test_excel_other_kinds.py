@@ -348,6 +348,19 @@ def test_formats_of_excel_95_are_read(tmp_path: Path) -> None:
     assert read[2:] == ("duration", DressedNumber(Decimal(42)))
 
 
+def test_a_text_that_the_xls_file_does_not_hold_is_no_blank(tmp_path: Path) -> None:
+    cells = (xls_record(0xFD, struct.pack("<HHHI", 1, column, 0, column)) for column in range(2))
+    texts = xls_record(0xFC, struct.pack("<IIHB", 2, 1, 1, 0) + b"a")
+    assert rows_of(xls_of(tmp_path / "in.xls", *cells, globals_too=texts))[2] == ("a", "damaged-cell")
+
+
+@pytest.mark.parametrize("version", [0x500, 0x600])
+def test_a_password_of_an_older_excel_is_named(tmp_path: Path, version: int) -> None:
+    scrambled = xls_record(0x2F, struct.pack("<HHH", 0, 1, 2))
+    path = xls_of(tmp_path / "in.xls", formula(0, bytes(8)), globals_too=scrambled, version=version)
+    assert "in.xls is protected by a password" in fault_of(path)
+
+
 def xls_record(kind: int, data: bytes) -> bytes:
     return struct.pack("<HH", kind, len(data)) + data
 
