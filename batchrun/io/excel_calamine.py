@@ -11,9 +11,8 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchrun.errors import BadInput
 from batchrun.io.excel_numbers import FIRST_DATE, date_too_early, duration_cell, number_cell
-from batchrun.io.excel_package import damaged
+from batchrun.io.excel_package import damaged, protected
 from batchrun.io.excel_parts import decoded
 from batchrun.model import Cell, Unreadable
 
@@ -35,10 +34,10 @@ def plain_faults(name: str) -> Iterator[None]:
     try:
         yield
     except PasswordError:
-        raise BadInput(f"{name} is protected by a password; open it in Excel and save it without one.") from None
+        raise protected(name) from None
     except CalamineError as error:
         if "assword" in str(error):
-            raise BadInput(f"{name} is protected by a password; open it in Excel and save it without one.") from None
+            raise protected(name) from None
         raise damaged(name) from None
 
 

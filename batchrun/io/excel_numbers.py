@@ -21,6 +21,7 @@ _LAST_DATE = datetime(9999, 12, 31, 23, 59, 59, 999_000)
 _EPOCH_1900, _EPOCH_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)
 _ULPS = 16.0  # how far sums of dates and times drift from the millisecond that they mean
 
+_FINER = re.compile(r"[.,]\d{3}\d*[1-9]", re.ASCII)  # than a millisecond, in ISO text
 _LITERAL = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[(?!hh?\]|mm?\]|ss?\])[^\]]*\]', re.IGNORECASE | re.DOTALL)
 _ELAPSED = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 _ERA = re.compile(r"^[^0#?]*[egb][^0#?]*$")
@@ -37,6 +38,8 @@ _DRESS = re.compile(
 
 _BUILT_IN = {
     1: "0",
+    9: "0%",
+    10: "0.00%",
     **dict.fromkeys((14, 15, 16, 17), "d"),
     **dict.fromkeys((18, 19, 20, 21, 45, 47), "h:mm:ss"),
     22: "d h:mm",
@@ -138,12 +141,7 @@ def _moment(serial: float, *, since_1904: bool) -> datetime | Unreadable:
     if milliseconds > (_LAST_DATE - epoch) / timedelta(milliseconds=1):
         return Unreadable("date-too-late", "the date lies after the year 9999; enter the right date.", repr(serial))
     if abs(serial - milliseconds / _DAY_MS) > _ULPS * math.ulp(serial):
-        return Unreadable(
-            "time-too-fine",
-            "the time has fractions finer than a millisecond, which a reader would have to round; "
-            "round it in Excel or enter it again.",
-            repr(serial),
-        )
+        return time_too_fine(repr(serial))
     return epoch + timedelta(milliseconds=int(milliseconds))
 
 
@@ -159,7 +157,9 @@ def iso_cell(text: str) -> datetime | Unreadable:
         return Unreadable(
             "damaged-cell", "the cell holds a date with a time zone, which Excel does not show; enter it again.", text
         )
-    return moment
+    if moment < FIRST_DATE:
+        return date_too_early(text)
+    return time_too_fine(text) if _FINER.search(text) else moment
 
 
 def duration_cell(shown: str) -> Unreadable:
@@ -167,6 +167,16 @@ def duration_cell(shown: str) -> Unreadable:
     return Unreadable(
         "duration",
         "the cell shows a time of day or a duration, not a date; enter date and time together, or the value as text.",
+        shown,
+    )
+
+
+def time_too_fine(shown: str) -> Unreadable:
+    """Refuse a time that would have to be rounded."""
+    return Unreadable(
+        "time-too-fine",
+        "the time has fractions finer than a millisecond, which a reader would have to round; "
+        "round it in Excel or enter it again.",
         shown,
     )
 

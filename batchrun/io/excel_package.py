@@ -74,7 +74,7 @@ def workbook_kind(path: Path, name: str, max_size: int) -> Kind:
 def _ole_kind(stream: IO[bytes], name: str) -> Kind:
     with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find("EncryptedPackage".encode("utf-16-le")) >= 0:
-            raise BadInput(f"{name} is protected by a password; open it in Excel and save it without one.")
+            raise protected(name)
         if content.find("Workbook".encode("utf-16-le")) < 0 and content.find("Book".encode("utf-16-le")) < 0:
             raise BadInput(f"{name} is an Office file, but no workbook; save the table as .xlsx.")
     return "xls"
@@ -121,6 +121,11 @@ def opened_zip(path: Path, name: str) -> zipfile.ZipFile:
 def damaged(name: str) -> BadInput:
     """Say that the file is damaged, and what to do."""
     return BadInput(f"{name} {_DAMAGED}")
+
+
+def protected(name: str) -> BadInput:
+    """Say that the file is encrypted, and what to do."""
+    return BadInput(f"{name} is protected by a password; open it in Excel and save it without one.")
 
 
 def _refuse_too_large(name: str, entries: list[zipfile.ZipInfo], max_size: int) -> None:

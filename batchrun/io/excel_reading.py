@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from python_calamine import CalamineSheet, SheetTypeEnum, SheetVisibleEnum
@@ -87,19 +87,20 @@ def _read_other(path: Path, request: Request, kind: str) -> tuple[SheetFacts, It
             sheets, request.sheet, request.name, lambda sheet: workbook.get_sheet_by_name(sheet.name).height > 0
         )
         sheet = workbook.get_sheet_by_name(chosen.name)
-    blemishes = _BLEMISHES[kind](path, chosen.name)
-    return SheetFacts(chosen.name, blemishes.hidden), _calamine_rows(sheet, request.name, blemishes)
+    blemishes = _blemishes(path, request.name, kind, sheet)
+    rows = _calamine_rows(sheet, request.name, blemishes, dates_by_format=kind != "ods")
+    return SheetFacts(chosen.name, blemishes.hidden), rows
 
 
-def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes) -> Iterator[Row]:
+def _calamine_rows(sheet: CalamineSheet, name: str, blemishes: Blemishes, *, dates_by_format: bool) -> Iterator[Row]:
     areas = [(top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in sheet.merged_cell_ranges or []]
     refusals = Refusals([*merged_cells(areas), *blemishes.refused])
     with plain_faults(name):
-        yield from read_by_calamine(numbered_rows(sheet), refusals, blemishes.formats)
+        rows = numbered_rows(sheet)
+        yield from read_by_calamine(rows, refusals, blemishes.formats, dates_by_format=dates_by_format)
 
 
-_BLEMISHES: dict[str, Callable[[Path, str], Blemishes]] = {
-    "xls": xls_blemishes,
-    "xlsb": xlsb_blemishes,
-    "ods": opendocument_blemishes,
-}
+def _blemishes(path: Path, name: str, kind: str, sheet: CalamineSheet) -> Blemishes:
+    if kind == "ods":
+        return opendocument_blemishes(path, sheet.name, numbered_rows(sheet))
+    return xls_blemishes(path, sheet.name, name) if kind == "xls" else xlsb_blemishes(path, sheet.name)

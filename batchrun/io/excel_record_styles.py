@@ -14,7 +14,8 @@ Record = tuple[int, bytes]
 _XLSB_FORMAT, _XLSB_STYLE, _XLSB_STYLES_BEGIN, _XLSB_STYLES_END, _XLSB_PROPERTIES = 44, 47, 617, 618, 153
 
 # .xls records, by [MS-XLS]
-_XLS_DATES, _XLS_STYLE, _XLS_FORMAT, _XLS_FORMAT_5 = 0x22, 0xE0, 0x41E, 0x1E
+_XLS_BEGIN, _XLS_DATES, _XLS_STYLE, _XLS_FORMAT = 0x809, 0x22, 0xE0, 0x41E
+_EXCEL_97 = 0x600  # the version from which on texts say how they are encoded
 
 
 class Styles:
@@ -59,17 +60,22 @@ def xls_styles(records: Iterable[Record]) -> Styles:
     """Read the formats, the styles and the date system of an .xls workbook."""
     codes: dict[int, str] = {}
     numbers: list[int] = []
-    since_1904 = False
+    since_1904 = is_older = False
     for kind, data in records:
-        if kind == _XLS_FORMAT:
-            codes[struct.unpack_from("<H", data)[0]] = _xls_text(data[2:])
-        elif kind == _XLS_FORMAT_5:
-            codes[struct.unpack_from("<H", data)[0]] = data[3 : 3 + data[2]].decode("cp1252", "replace")
+        if kind == _XLS_BEGIN:
+            is_older = struct.unpack_from("<H", data)[0] < _EXCEL_97
+        elif kind == _XLS_FORMAT:
+            codes[struct.unpack_from("<H", data)[0]] = _older_text(data[2:]) if is_older else _xls_text(data[2:])
         elif kind == _XLS_STYLE:
             numbers.append(struct.unpack_from("<H", data, 2)[0])
         elif kind == _XLS_DATES:
             since_1904 = data[0] == 1
     return Styles(codes, numbers, since_1904=since_1904)
+
+
+def _older_text(data: bytes) -> str:
+    # Whatever the code page: all that a format says is ASCII, but for words in quotation marks.
+    return data[1 : 1 + data[0]].decode("cp1252", "replace")
 
 
 def _xls_text(data: bytes) -> str:

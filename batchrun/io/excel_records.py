@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from batchrun.io.excel_blemishes import Blemishes
 from batchrun.io.excel_ole import workbook_stream
-from batchrun.io.excel_package import DamagedXmlError, actual_paths, relations
+from batchrun.io.excel_package import DamagedXmlError, actual_paths, protected, relations
 from batchrun.io.excel_record_styles import Record, Styles, compact_number, xls_styles, xlsb_styles
 from batchrun.io.excel_refusals import merged_cells
-from batchrun.io.excel_sheet import error_cell
+from batchrun.io.excel_sheet import UNCOMPUTED, error_cell
 from batchrun.io.excel_survey import Area
+from batchrun.model import Unreadable
 
 _ERRORS = {
     0x00: "#NULL!",
@@ -31,12 +32,22 @@ _ROW_HEADER, _BUNDLE_SHEET, _MERGED = 0, 156, 176
 _ERROR_VALUES = frozenset((3, 11))
 _COMPACT_NUMBER = 2
 _NUMBERS = frozenset((_COMPACT_NUMBER, 5, 9))
+_BLANK = 1
 _VALUES = frozenset((*range(2, 12), 62))
+# Cells that stand right of the one before and do not say so; calamine passes over them.
+_SHORT_BLANK, _SHORT_VALUES = 12, frozenset(range(13, 19))
+_NO_SUCH_TEXT = Unreadable("damaged-cell", "the cell refers to a text that the file does not hold; enter it again.")
+_UNREAD = Unreadable(
+    "unread-cell",
+    "the file holds this cell in a short form that is not read; open the file in Excel and save it.",
+)
 
 # .xls records, by [MS-XLS]
 _FORMULA, _END_OF_STREAM, _BOUND_SHEET, _BOOL_OR_ERROR, _ROW, _BEGIN_OF_STREAM = 0x06, 0x0A, 0x85, 0x205, 0x208, 0x809
-_ROW_OF_RKS, _NUMBER, _RK = 0xBD, 0x203, 0x27E
-_XLS_VALUES = frozenset((_FORMULA, _BOOL_OR_ERROR, _ROW_OF_RKS, 0xD6, 0xFD, _NUMBER, 0x204, _RK))
+_ROW_OF_RKS, _NUMBER, _RK, _RECALCULATED = 0xBD, 0x203, 0x27E, 0x1C1
+_PASSWORD, _TEXTS, _TEXT = 0x2F, 0xFC, 0xFD
+_NO_TEXT = 3
+_XLS_VALUES = frozenset((_FORMULA, _BOOL_OR_ERROR, _ROW_OF_RKS, 0xD6, _TEXT, _NUMBER, 0x204, _RK))
 
 
 def xlsb_blemishes(path: Path, sheet: str) -> Blemishes:
@@ -57,26 +68,36 @@ def _xlsb_styles(archive: zipfile.ZipFile) -> Styles:
 
 
 def _xlsb_walked(content: bytes, styles: Styles) -> Blemishes:
-    blemishes, row = Blemishes(), 0
+    blemishes, row, column = Blemishes(), 0, -1
     merged: list[Area] = []
     for kind, data in _xlsb_records(content):
         if kind == _ROW_HEADER:
-            row = struct.unpack_from("<I", data)[0] + 1
+            row, column = struct.unpack_from("<I", data)[0] + 1, -1
             if data[11] & 0x10:
                 blemishes.hide(row, row)
-        elif kind in _VALUES:
-            blemishes.fill(row)
-            if kind in _ERROR_VALUES:
-                column = struct.unpack_from("<I", data)[0]
-                blemishes.refuse(row, row, column, column, error_cell(_ERRORS.get(data[8], "#ERROR")))
-            elif kind in _NUMBERS:
-                column, style = struct.unpack_from("<II", data)
-                _note_number(blemishes, styles, (row, column, style & 0xFFFFFF), _xlsb_number(kind, data))
+        elif kind == _BLANK or kind in _VALUES:
+            column = struct.unpack_from("<I", data)[0]
+        elif kind == _SHORT_BLANK or kind in _SHORT_VALUES:
+            column += 1
         elif kind == _MERGED:
             top, bottom, left, right = struct.unpack_from("<4I", data)
             merged.append((top + 1, left, bottom + 1, right))
+        if kind in _VALUES or kind in _SHORT_VALUES:
+            blemishes.fill(row)
+            _note_xlsb_value(blemishes, styles, (row, column), kind, data)
     blemishes.refused.extend(merged_cells(merged))
     return blemishes
+
+
+def _note_xlsb_value(blemishes: Blemishes, styles: Styles, place: tuple[int, int], kind: int, data: bytes) -> None:
+    row, column = place
+    if kind in _SHORT_VALUES:
+        blemishes.refuse(row, row, column, column, _UNREAD)
+    elif kind in _ERROR_VALUES:
+        blemishes.refuse(row, row, column, column, error_cell(_ERRORS.get(data[8], "#ERROR")))
+    elif kind in _NUMBERS:
+        style = struct.unpack_from("<I", data, 4)[0]
+        _note_number(blemishes, styles, (row, column, style & 0xFFFFFF), _xlsb_number(kind, data))
 
 
 def _xlsb_number(kind: int, data: bytes) -> float:
@@ -131,17 +152,23 @@ def _variable(content: bytes, place: int, most: int) -> tuple[int, int]:
     return value, place + most
 
 
-def xls_blemishes(path: Path, sheet: str) -> Blemishes:
+def xls_blemishes(path: Path, sheet: str, name: str) -> Blemishes:
     """Find the error cells and hidden rows of an .xls sheet; its merged cells calamine tells."""
     try:
-        return _xls_walked(workbook_stream(path.read_bytes()), sheet)
+        stream = workbook_stream(path.read_bytes())
+        workbook = list(_xls_records(stream, 0))
+        if any(kind == _PASSWORD for kind, _ in workbook):  # calamine knows only the newer way to encrypt
+            raise protected(name)
+        return _xls_walked(_xls_records(stream, _xls_sheet_place(workbook, sheet)), workbook)
     except (struct.error, IndexError):
         raise DamagedXmlError from None
 
 
-def _xls_walked(stream: bytes, sheet: str) -> Blemishes:
-    blemishes, styles = Blemishes(), xls_styles(_xls_records(stream, 0))
-    for kind, data in _xls_records(stream, _xls_sheet_place(stream, sheet)):
+def _xls_walked(records: Iterable[Record], workbook: Sequence[Record]) -> Blemishes:
+    blemishes, styles = Blemishes(), xls_styles(workbook)
+    is_computed = any(kind == _RECALCULATED for kind, _ in workbook)
+    texts = next((struct.unpack_from("<I", data, 4)[0] for kind, data in workbook if kind == _TEXTS), 0)
+    for kind, data in records:
         if kind == _ROW:
             row, flags = struct.unpack_from("<H10xH", data)
             if flags & 0x20:
@@ -152,6 +179,10 @@ def _xls_walked(stream: bytes, sheet: str) -> Blemishes:
             error = _xls_error(kind, data)
             if error is not None:
                 blemishes.refuse(row + 1, row + 1, column, column, error_cell(_ERRORS.get(error, "#ERROR")))
+            elif kind == _TEXT and struct.unpack_from("<I", data, 6)[0] >= texts:
+                blemishes.refuse(row + 1, row + 1, column, column, _NO_SUCH_TEXT)
+            elif kind == _FORMULA and not is_computed and _looks_uncomputed(data[6:14]):
+                blemishes.refuse(row + 1, row + 1, column, column, UNCOMPUTED)
             for style, number in _xls_numbers(kind, data):
                 _note_number(blemishes, styles, (row + 1, column, style), number)
                 column += 1
@@ -168,6 +199,14 @@ def _xls_numbers(kind: int, data: bytes) -> Iterator[tuple[int, float]]:
             yield style, compact_number(value)
 
 
+def _looks_uncomputed(result: bytes) -> bool:
+    """Tell whether a formula's result is 0 or nothing, which libraries write; Excel computes it on opening.
+
+    Excel and LibreOffice note in the workbook that they have computed it, and their results are what they are.
+    """
+    return result == bytes(8) or (result[6:] == b"\xff\xff" and result[0] == _NO_TEXT)
+
+
 def _xls_error(kind: int, data: bytes) -> int | None:
     if kind == _BOOL_OR_ERROR and data[7]:
         return data[6]
@@ -176,8 +215,8 @@ def _xls_error(kind: int, data: bytes) -> int | None:
     return None
 
 
-def _xls_sheet_place(stream: bytes, sheet: str) -> int:
-    for kind, data in _xls_records(stream, 0):
+def _xls_sheet_place(workbook: Sequence[Record], sheet: str) -> int:
+    for kind, data in workbook:
         if kind == _BOUND_SHEET:
             place: int = struct.unpack_from("<I", data)[0]
             length, wide = data[6], data[7] & 1

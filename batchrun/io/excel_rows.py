@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from batchrun.io.excel_calamine import Value, agrees, sole_reading
-from batchrun.io.excel_numbers import NumberFormat, dated_cell, number_cell
+from batchrun.io.excel_numbers import GENERAL, NumberFormat, dated_cell, number_cell
 from batchrun.io.excel_package import DamagedXmlError
 from batchrun.io.excel_refusals import Refusals
 from batchrun.io.excel_sheet import UNCOMPUTED, StoredCell, StoredRow
@@ -19,7 +20,7 @@ _STALE = Unreadable(
     "the program that wrote the file left its formulas to be computed on opening, so the stored result may be wrong; "
     "open the file in Excel and save it.",
 )
-_DIFFER = Unreadable(
+DIFFER = Unreadable(
     "readers-differ",
     "two independent readers see different values in this cell; enter it again in Excel and save the file.",
 )
@@ -54,7 +55,7 @@ def read_once(rows: Iterable[StoredRow], rules: CellRules, refusals: Refusals, w
         cells: list[Cell] = [None] * width
         for cell in stored:
             cells[cell.column] = rules.cell(cell)
-        yield number, _with_refusals(cells, refusals, number)
+        yield from _unless_blank(number, _with_refusals(cells, refusals, number))
 
 
 def read_twice(
@@ -71,12 +72,18 @@ def read_twice(
             yield from _only_in_second(other_number, other, width)
             other_number, other = next(others, (0, _NO_ROW))
         values = other if other_number == number else _NO_ROW
-        yield number, _with_refusals(_compared(stored, values, rules, width), refusals, number)
+        yield from _unless_blank(number, _with_refusals(_compared(stored, values, rules, width), refusals, number))
         if other_number == number:
             other_number, other = next(others, (0, _NO_ROW))
     while other_number:
         yield from _only_in_second(other_number, other, width)
         other_number, other = next(others, (0, _NO_ROW))
+
+
+def _unless_blank(number: int, cells: tuple[Cell, ...]) -> Iterator[Row]:
+    """Leave out a row of nothing but formulas that show nothing."""
+    if any(cell is not None for cell in cells):
+        yield number, cells
 
 
 def _compared(stored: Sequence[StoredCell], other: Sequence[Value], rules: CellRules, width: int) -> list[Cell]:
@@ -87,12 +94,12 @@ def _compared(stored: Sequence[StoredCell], other: Sequence[Value], rules: CellR
         cell = rules.cell(item)
         # A number is compared as stored: what is shown of it has fewer digits.
         compared = item.value if isinstance(cell, Number) else cell
-        cells[item.column] = cell if agrees(compared, unmatched[item.column]) else _DIFFER
+        cells[item.column] = cell if agrees(compared, unmatched[item.column]) else DIFFER
         unmatched[item.column] = ""
     if unmatched.count("") < width:
         for column, value in enumerate(unmatched):
             if value != "":
-                cells[column] = _DIFFER
+                cells[column] = DIFFER
     return cells
 
 
@@ -108,16 +115,31 @@ def _with_refusals(cells: list[Cell], refusals: Refusals, number: int) -> tuple[
 
 
 def read_by_calamine(
-    rows: Iterable[tuple[int, Sequence[Value]]], refusals: Refusals, formats: Mapping[tuple[int, int], NumberFormat]
+    rows: Iterable[tuple[int, Sequence[Value]]],
+    refusals: Refusals,
+    formats: Mapping[tuple[int, int], NumberFormat],
+    *,
+    dates_by_format: bool = False,
 ) -> Iterator[Row]:
-    """Make rows out of calamine's reading alone; refused cells count as filled, though calamine has them blank."""
+    """Make rows out of calamine's reading alone; refused cells count as filled, though calamine has them blank.
+
+    With `dates_by_format`, a date is one only where `formats` says so too.
+    """
     last = 0
     for number, values in rows:
         last = number
         cells = [sole_reading(value) for value in values]
+        if dates_by_format:
+            _refuse_dates_of_no_format(number, cells, formats)
         yield from _filled_row(number, _as_shown(number, cells, formats) if formats else cells, refusals)
     for number in range(last + 1, refusals.last_row + 1):
         yield from _filled_row(number, [], refusals)
+
+
+def _refuse_dates_of_no_format(row: int, cells: list[Cell], formats: Mapping[tuple[int, int], NumberFormat]) -> None:
+    for column, cell in enumerate(cells):
+        if isinstance(cell, datetime) and formats.get((row, column), GENERAL).kind != "date":
+            cells[column] = DIFFER
 
 
 def _as_shown(row: int, cells: list[Cell], formats: Mapping[tuple[int, int], NumberFormat]) -> list[Cell]:
@@ -129,7 +151,7 @@ def _as_shown(row: int, cells: list[Cell], formats: Mapping[tuple[int, int], Num
 
 def _number_as_shown(cell: Number, shown: NumberFormat) -> Cell:
     if shown.kind != "number":
-        return _DIFFER
+        return DIFFER
     return DressedNumber(cell.value) if shown.dressed else Number(cell.value, shown.width)
 
 

@@ -36,7 +36,7 @@ class StoredCell(NamedTuple):
 
 
 class StoredRow(NamedTuple):
-    """A row's number and its cells from left to right; cells without a value are left out."""
+    """A row's number and its cells from left to right; cells without a value or a formula are left out."""
 
     number: int
     cells: list[StoredCell]
@@ -111,7 +111,7 @@ class _RowParser:
 
     def _finish_cell(self) -> None:
         value = self._value()
-        if value is not None:
+        if value is not None or self._formula:
             style = self._attributes.get("s") or "0"
             if not style.isdigit():
                 raise DamagedXmlError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +14,7 @@ from batchrun.io.excel_package import DamagedXmlError
 from batchrun.io.excel_parts import local_name, parse_in_blocks
 
 _LAST_ROW = 1_048_576
+_NO_HEIGHT = re.compile(r"0(?:\.0*)?")
 Area = tuple[int, int, int, int]  # first row, first column, last row, last column; columns from 0
 
 
@@ -112,7 +114,7 @@ class _SurveyParser:
         self._last_column = -1
         self._numbers = array("L")
         self._hidden: list[int] = []
-        self._is_hidden = False
+        self._is_hidden = self._in_cell = False
         self._merged: list[Area] = []
         self._rows = 0
         self._counted_row = 0
@@ -121,14 +123,21 @@ class _SurveyParser:
         name = local_name(tag)
         if name == "c":
             self._places.next_column(attributes)
+            self._in_cell = True
         elif name in {"v", "is", "f"}:
-            self._value()
+            if self._in_cell:  # drop-downs and sparklines below the rows refer to cells by an element f, too
+                self._value()
         elif name == "row":
             self._places.next_row(attributes)
             self._numbers.append(self._places.row)
-            self._is_hidden = attributes.get("hidden", "0") in {"1", "true"} or attributes.get("ht") == "0"
+            self._is_hidden = (
+                attributes.get("hidden", "0") in {"1", "true"}
+                or _NO_HEIGHT.fullmatch(attributes.get("ht", "")) is not None
+            )
         elif name == "mergeCell":
             self._merged.append(area(attributes.get("ref", "")))
+        else:
+            self._in_cell = False
 
     def _value(self) -> None:
         places = self._places

@@ -42,7 +42,8 @@ XLS = lzma.decompress(
     )
 )
 
-OPEN_DOCUMENT = """<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:calcext="c">
+OPEN_DOCUMENT = """<office:document-content xmlns:office="o" xmlns:table="t" xmlns:text="x" xmlns:calcext="c"
+xmlns:draw="d">
 <office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"""
 TEXT = '<table:table-cell office:value-type="string"{more}><text:p>{text}</text:p></table:table-cell>'
 ERROR = (
@@ -238,6 +239,65 @@ def test_a_comment_is_no_part_of_an_ods_cell(tmp_path: Path) -> None:
     assert rows_of(path) == {2: (Number(Decimal(42)), "formula-without-value")}
 
 
+def stated(attributes: str, inner: str = "<text:p>shown</text:p>") -> str:
+    return f"<table:table-cell {attributes}>{inner}</table:table-cell>"
+
+
+def dated(value: str) -> str:
+    return stated(f'office:value-type="date" office:date-value="{value}"')
+
+
+@pytest.mark.parametrize(
+    ("cell", "read"),
+    [
+        (text("a<text:s/>b<text:s text:c='2'/>"), "a b  "),
+        (text("<text:span>a</text:span><text:a>b</text:a>"), "ab"),
+        (text("a</text:p><text:p>b"), "a\nb"),
+        (text("a<text:tab/>b"), "readers-differ"),
+        (text("a<text:line-break/>b"), "readers-differ"),
+        (text("<![CDATA[a]]>"), "readers-differ"),
+        (text("  a   b  "), "readers-differ"),
+        (text("a<text:note><text:p>b</text:p></text:note>"), "readers-differ"),
+        (text("a</text:p><draw:frame><text:p>b</text:p></draw:frame><text:p>"), "readers-differ"),
+        (text("a<text:s text:c='-2'/>b"), "damaged"),
+        (stated('office:value-type="string" office:string-value="shown"'), "shown"),
+        (stated('office:value-type="string" office:string-value="other"'), "readers-differ"),
+        (stated('office:value-type="string" office:string-value=""'), "readers-differ"),
+        (stated('office:value-type="float"', "<text:p>5</text:p>"), "readers-differ"),
+        (stated('office:value-type="boolean" office:boolean-value="true"'), True),
+        (stated('office:value-type="boolean" office:boolean-value="1"'), "readers-differ"),
+        (stated('office:value-type="boolean"'), "readers-differ"),
+        (stated('office:value-type="date"'), "damaged-cell"),
+        (dated("2026-10-31T14:30:00.25"), datetime(2026, 10, 31, 14, 30, 0, 250_000)),
+        (dated("2026-10-31T14:30:00.123456789"), "time-too-fine"),
+        (dated("2026-10-31T14:30:00Z"), "damaged-cell"),
+        (dated("2026-02-30"), "damaged-cell"),
+        (stated('office:value-type="time" office:time-value="P1DT1H"'), "duration"),
+    ],
+)
+def test_an_ods_cell_is_what_both_its_readers_see(tmp_path: Path, cell: str, read: object) -> None:
+    path = open_document(tmp_path / "in.ods", row_of(text("Id"), text("V")), row_of(text("a"), cell))
+    if read == "damaged":
+        assert "damaged" in fault_of(path)
+    else:
+        assert rows_of(path) == {2: ("a", read)}
+
+
+def test_no_row_of_an_ods_sheet_is_lost_to_a_table_within_a_cell(tmp_path: Path) -> None:
+    inner = f'<table:table table:name="inner">{row_of(text("x"))}</table:table>'
+    nested = f'<table:table-cell office:value-type="string">{inner}<text:p>a</text:p></table:table-cell>'
+    head = row_of(text("Id"), text("V"))
+    path = open_document(tmp_path / "in.ods", head, row_of(nested, text("1")), row_of(text("b"), text("2")))
+    differ = ("readers-differ", "readers-differ")
+    assert rows_of(path) == {2: differ, 3: differ}
+
+
+def test_rows_of_a_closed_group_are_hidden(tmp_path: Path) -> None:
+    closed = f'<table:table-row-group table:display="false">{row_of(text("a"))}</table:table-row-group>'
+    path = open_document(tmp_path / "in.ods", row_of(text("Id")), closed, row_of(text("b")))
+    assert rows_of(path, hidden_rows="skip") == {3: ("b",)}
+
+
 def xls_with(path: Path, *changes: tuple[bytes, bytes]) -> Path:
     """Write the sample, with bytes of its workbook stream changed."""
     content, stream = XLS, workbook_stream(XLS)
@@ -263,6 +323,96 @@ def test_an_xls_time_is_not_rounded_silently(tmp_path: Path) -> None:
     finer = struct.pack("<d", 46296.38371527778), struct.pack("<d", 46296.38371527123)
     path = xls_with(tmp_path / "in.xls", finer)
     assert rows_of(path, hidden_rows="skip")[2][2] == "time-too-fine"
+
+
+def test_a_result_that_its_writer_left_to_excel_is_refused_in_an_xls_file(tmp_path: Path) -> None:
+    path = xls_of(tmp_path / "in.xls", formula(0, bytes(8)), formula(1, b"\3" + bytes(5) + b"\xff\xff"))
+    assert rows_of(path)[2] == ("formula-without-value", "formula-without-value")
+    path = xls_of(tmp_path / "in.xls", formula(0, bytes(8)), formula(1, struct.pack("<d", 2)), globals_too=RECALCULATED)
+    assert rows_of(path)[2] == (Number(Decimal(0)), Number(Decimal(2)))
+    path = xls_of(tmp_path / "in.xls", formula(0, struct.pack("<d", 2)))
+    assert rows_of(path)[2] == (Number(Decimal(2)), None)
+
+
+def test_formats_of_excel_95_are_read(tmp_path: Path) -> None:
+    codes = ["00000", "yyyy-mm-dd", "[h]:mm", '"INV-"0000']
+    formats = b"".join(
+        xls_record(0x41E, struct.pack("<HB", 60 + n, len(code)) + code.encode()) for n, code in enumerate(codes)
+    )
+    styles = b"".join(xls_record(0xE0, struct.pack("<HH", 0, 60 + n) + bytes(12)) for n in range(len(codes)))
+    cells = b"".join(xls_record(0x203, struct.pack("<HHHd", 1, n, n, 42 + 46254 * (n == 1))) for n in range(len(codes)))
+    path = xls_of(tmp_path / "in.xls", cells, globals_too=formats + styles, version=0x500, width=4)
+    read = rows_of(path)[2]
+    assert read[0] == Number(Decimal(42), 5)
+    assert read[1] in ("readers-differ", datetime(2026, 10, 1))
+    assert read[2:] == ("duration", DressedNumber(Decimal(42)))
+
+
+def test_a_text_that_the_xls_file_does_not_hold_is_no_blank(tmp_path: Path) -> None:
+    cells = (xls_record(0xFD, struct.pack("<HHHI", 1, column, 0, column)) for column in range(2))
+    texts = xls_record(0xFC, struct.pack("<IIHB", 2, 1, 1, 0) + b"a")
+    assert rows_of(xls_of(tmp_path / "in.xls", *cells, globals_too=texts))[2] == ("a", "damaged-cell")
+
+
+@pytest.mark.parametrize("version", [0x500, 0x600])
+def test_a_password_of_an_older_excel_is_named(tmp_path: Path, version: int) -> None:
+    scrambled = xls_record(0x2F, struct.pack("<HHH", 0, 1, 2))
+    path = xls_of(tmp_path / "in.xls", formula(0, bytes(8)), globals_too=scrambled, version=version)
+    assert "in.xls is protected by a password" in fault_of(path)
+
+
+def xls_record(kind: int, data: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(data)) + data
+
+
+RECALCULATED = xls_record(0x1C1, struct.pack("<HHI", 0x1C1, 0, 191029))
+
+
+def formula(column: int, result: bytes) -> bytes:
+    return xls_record(6, struct.pack("<HHH", 1, column, 0) + result + bytes(6) + struct.pack("<HBH", 3, 0x1E, 1))
+
+
+def xls_of(path: Path, *cells: bytes, globals_too: bytes = b"", version: int = 0x600, width: int = 2) -> Path:
+    """Write an .xls file with one sheet: a row of headers and the given records."""
+    begin, end = (struct.pack("<HHHH", version, kind, 0x0DBB, 1996) for kind in (5, 0x10)), xls_record(10, b"")
+    first, second = (xls_record(0x809, data if version == 0x500 else data + bytes(8)) for data in begin)
+    flag = b"" if version == 0x500 else b"\0"
+    place = len(first) + len(globals_too) + 4 + 8 + len(flag) + 3 + len(end)
+    sheets = xls_record(0x85, struct.pack("<IHB", place, 0, 4) + flag + b"Data")
+    headers = (struct.pack("<HHHH", 0, n, 0, 2) + flag + b"H%d" % n for n in range(width))
+    head = b"".join(xls_record(0x204, header) for header in headers)
+    path.write_bytes(compound_file(first + globals_too + sheets + end + second + head + b"".join(cells) + end))
+    return path
+
+
+def compound_file(stream: bytes) -> bytes:
+    """Wrap a workbook's stream as Windows does: a table, a folder and, from sector 2 on, the stream."""
+    stream = stream.ljust(4096, b"\0")
+    stream += bytes(-len(stream) % 512)
+    count = len(stream) // 512
+    chain = [*range(3, count + 2), 0xFFFFFFFE]
+    table = struct.pack("<128I", *[0xFFFFFFFD, 0xFFFFFFFE, *chain, *[0xFFFFFFFF] * (126 - count)])
+    head = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(16) + struct.pack("<5H", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
+    head += struct.pack("<5I", 1, 1, 0, 4096, 0xFFFFFFFE) + struct.pack("<3I", 0, 0xFFFFFFFE, 0)
+    head += struct.pack("<109I", 0, *[0xFFFFFFFF] * 108)
+    root = folder_entry("Root Entry", 5, 0xFFFFFFFE, 0, child=1)
+    return head + table + root + folder_entry("Workbook", 2, 2, len(stream)) + bytes(256) + stream
+
+
+def folder_entry(name: str, kind: int, start: int, size: int, child: int = 0xFFFFFFFF) -> bytes:
+    wide_name = name.encode("utf-16-le")
+    entry = wide_name.ljust(64, b"\0") + struct.pack("<HBBIII", len(wide_name) + 2, kind, 1, *[0xFFFFFFFF] * 2, child)
+    return entry + bytes(36) + struct.pack("<IQ", start, size)
+
+
+def test_cells_of_an_xlsb_file_that_do_not_state_their_column_are_refused(tmp_path: Path) -> None:
+    path = xlsb(
+        tmp_path / "in.xlsb",
+        xlsb_row(1, *(xlsb_text(column, f"H{column}") for column in range(4))),
+        xlsb_row(2, xlsb_text(0, "a"), record(12, bytes(4)), record(13, struct.pack("<II", 0, 42 << 2 | 2))),
+        xlsb_row(3, xlsb_text(0, "b"), xlsb_text(2, "c"), record(17, bytes(4) + wide("d"))),
+    )
+    assert rows_of(path) == {2: ("a", None, "unread-cell", None), 3: ("b", None, "c", "unread-cell")}
 
 
 def xlsb_real(column: int, style: int, value: float) -> bytes:

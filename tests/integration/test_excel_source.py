@@ -283,6 +283,14 @@ def test_hidden_rows_are_refused_unless_the_spec_says_what_to_do(tmp_path: Path)
     assert fault_of(path, header_row=2, hidden_rows="refuse") == message
 
 
+@pytest.mark.parametrize("height", ["0", "0.0"])
+def test_a_row_of_no_height_is_hidden(tmp_path: Path, height: str) -> None:
+    rows = (row_xml(2, text_xml("A2", "x"), attributes=f'ht="{height}"'), row_xml(3, text_xml("A3", "y")))
+    assert "1 hidden row with data (row 2)" in fault_of(
+        package(tmp_path / "in.xlsx", sheet_xml(HEADER + "".join(rows)))
+    )
+
+
 def test_hidden_rows_are_read_or_skipped_as_asked_and_said_so(tmp_path: Path) -> None:
     path = with_hidden_rows(tmp_path / "in.xlsx")
     assert cells_of(path, header_row=2, hidden_rows="include") == [("r3",), ("r4",), ("r5",)]
@@ -324,6 +332,31 @@ def test_the_stored_value_of_a_formula_is_used(tmp_path: Path) -> None:
 def test_a_formula_that_awaits_computing_is_refused_even_with_a_value(tmp_path: Path) -> None:
     cell = one_cell(tmp_path, '<c r="B2"><f>1+1</f><v>0</v></c>', workbook='<calcPr fullCalcOnLoad="1"/>')
     assert code_of(cell) == "formula-stale"
+
+
+@pytest.mark.parametrize("on_opening", [True, False])
+def test_an_empty_result_that_awaits_computing_is_refused_and_no_blank(tmp_path: Path, on_opening: bool) -> None:
+    awaits = '<calcPr fullCalcOnLoad="1"/>' if on_opening else ""
+    empty = '<c r="{}" t="str"><f>"a"</f><v></v></c>'
+    rows = (row_xml(2, text_xml("A2", "x"), empty.format("B2")), row_xml(3, empty.format("B3")))
+    path = package(tmp_path / "in.xlsx", sheet_xml(HEADER + "".join(rows)), workbook=awaits)
+    read = [[cell.code if isinstance(cell, Unreadable) else cell for cell in cells] for cells in cells_of(path)]
+    assert read == ([["x", "formula-stale"], [None, "formula-stale"]] if on_opening else [["x", None]])
+
+
+def test_references_of_drop_downs_are_no_values(tmp_path: Path) -> None:
+    source = '<extLst><ext xmlns:xm="u"><xm:f>Other!A1:A3</xm:f></ext></extLst>'
+    hidden = row_xml(3, '<c r="A3"/>', attributes='hidden="1"')
+    last = row_xml(1_048_576, '<c r="A1048576"/>', '<c r="CA1048576"/>')
+    filled = sheet_xml(HEADER + row_xml(2, text_xml("A2", "x")) + hidden + last, source)
+    path = package(
+        tmp_path / "in.xlsx",
+        filled,
+        sheets='<sheet name="Data" sheetId="1" r:id="rId1"/><sheet name="Blank" sheetId="2" r:id="rId2"/>',
+        relations=f'<Relationship Id="rId2" Type="{OFFICE}/worksheet" Target="worksheets/sheet2.xml"/>',
+        more={"xl/worksheets/sheet2.xml": sheet_xml(row_xml(1, '<c r="A1"/>'), source)},
+    )
+    assert cells_of(path) == [("x", None)]
 
 
 def test_escaped_characters_are_decoded_as_excel_does(tmp_path: Path) -> None:

@@ -159,6 +159,9 @@ def test_iso_text_is_a_moment_without_a_zone() -> None:
     assert code_of(iso_cell("T09:30:00")) == "duration"
     assert code_of(iso_cell("2026-10-01T09:30:00Z")) == "damaged-cell"
     assert code_of(iso_cell("October")) == "damaged-cell"
+    assert code_of(iso_cell("1900-02-28")) == "date-too-early"
+    assert code_of(iso_cell("2026-10-01T09:30:00.0005")) == "time-too-fine"
+    assert iso_cell("2026-10-01T09:30:00.500000000") == datetime(2026, 10, 1, 9, 30, 0, 500_000)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +211,11 @@ def test_a_format_that_shows_digits_as_amounts_are_shown_is_plain(code: str) -> 
 @pytest.mark.parametrize("code", ["00000;-00000", "[Red]00000", "00000_)", "00000;[Red]-00000;00000;@", "00000;;;@"])
 def test_zeros_may_be_coloured_and_stand_for_each_sign(code: str) -> None:
     assert read_format(code) == NumberFormat("number", 5)
+
+
+@pytest.mark.parametrize("number", [9, 10])
+def test_a_percentage_that_a_file_names_by_number_is_dressed(number: int) -> None:
+    assert built_in_format(number).dressed
 
 
 @pytest.mark.parametrize("code", ["e", "ggge", "bbbb"])

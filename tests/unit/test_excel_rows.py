@@ -103,6 +103,13 @@ def test_what_calamine_alone_reads_follows_the_same_rules() -> None:
     ]
 
 
+def test_a_date_where_the_format_shows_a_number_is_refused() -> None:
+    days = [datetime(2026, 10, 1), date(2026, 10, 1), date(2026, 10, 1)]
+    formats = {(1, 0): NumberFormat("date"), (1, 1): NumberFormat("number", 5)}
+    read = read_by_calamine(second(days), Refusals([]), formats, dates_by_format=True)
+    assert codes(read) == [(1, [datetime(2026, 10, 1), "readers-differ", "readers-differ"])]
+
+
 def test_a_number_where_the_format_shows_a_date_is_refused() -> None:
     formats = {(1, 0): NumberFormat("date"), (1, 1): NumberFormat("number", 5)}
     read = read_by_calamine(second([45000.0, 42.0, 42.0]), Refusals([]), formats)
