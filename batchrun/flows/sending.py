@@ -12,7 +12,6 @@ from pathlib import Path
 
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
-from batchrun.core.lifecycle import ENDED, NEVER_SENT
 from batchrun.core.pacing import readings
 from batchrun.core.totals import counted
 from batchrun.engine.dispatch import Dispatcher
@@ -159,22 +158,22 @@ class _Sending:
         gc.collect()
         gc.freeze()
         writer = JournalWriter(self._journal, self._batch)
-        counts, total = self._counts()
-        done = sum(count for state, count in counts.items() if state in ENDED or state in NEVER_SENT)
+        counts = self._counts()
         per_second = parse_rate(self._batch.settings["rate"])
         try:
             with (
-                self._teller.watching(total, done, per_second) as shown,
+                self._teller.watching(counts, per_second) as shown,
                 events_file.recording(self._following.events, self._batch.name, shown) as watch,
             ):
-                return await self._loops(EngineJournal(writer, up_to=self._up_to), watch, per_second, total)
+                return await self._loops(
+                    EngineJournal(writer, up_to=self._up_to), watch, per_second, sum(counts.values())
+                )
         finally:
             await writer.close()
 
-    def _counts(self) -> tuple[dict[State, int], int]:
+    def _counts(self) -> dict[State, int]:
         with self._journal.reading() as connection:
-            counts = journal_batches.counts(connection, [self._batch.id], payloads=True)[self._batch.id]
-        return counts, sum(counts.values())
+            return journal_batches.counts(connection, [self._batch.id], payloads=True)[self._batch.id]
 
     async def _loops(self, journal: EngineJournal, watch: Watch, per_second: float, total: int) -> Stop | None:
         senders = int(self._batch.settings["concurrency"])
