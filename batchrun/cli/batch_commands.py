@@ -61,7 +61,12 @@ def resume(
     batch: o.BatchName,
     max_errors: o.MaxErrors = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Somebody has looked at what holds the batch: send the rest.")
+        bool,
+        typer.Option(
+            "--confirm",
+            help="Somebody has looked at what holds the batch (a canary, a new version, or that it was cancelled on "
+            "live): send the rest.",
+        ),
     ] = False,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,

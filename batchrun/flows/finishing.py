@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from batchrun.core.conduct import Stop
-from batchrun.flows import looking, reporting
+from batchrun.flows import holding, looking, reporting
+from batchrun.flows.holding import CANCELLED
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps
@@ -24,6 +25,8 @@ def finished(journal: Journal, batch: Batch, stop: Stop | None, teller: Teller, 
         with journal.writing() as connection:
             left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
             journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
+            if stop is not None and stop.code == CANCELLED:
+                holding.note_cancelled(connection, batch)  # whoever asked may be gone before it can
         looking.tell_stop(stop, left, teller)
         if interrupts.seen > MOST_INTERRUPTS:
             interrupts.leave()

@@ -66,10 +66,11 @@ def go_on(
     grace: float | None,
     *,
     confirm: bool = False,
+    agreed: bool = False,
 ) -> Outcome:
     """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock.
 
-    `confirm` says that a person has looked at what holds the batch.
+    `confirm` says that a person has looked at what holds the batch; `agreed`, that what was cancelled shall go on.
     """
     try:
         most_refusals(batch.settings["max_errors"], 1)
@@ -82,6 +83,10 @@ def go_on(
                 code="held",
             )
         with journal.writing() as connection:
+            if agreed:
+                holding.take_up_again(connection, batch, "asked")
+            elif not confirm:
+                holding.refuse_if_cancelled(connection, batch)
             journal_steps.ask_to_cancel(connection, batch.id, None)  # whoever asked before asked an earlier sender
             doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
             if confirm:
