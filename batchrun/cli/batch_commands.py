@@ -12,6 +12,7 @@ import typer
 from batchrun.cli import options as o
 from batchrun.cli.answering import answer
 from batchrun.cli.screen import Screen
+from batchrun.io import system
 
 if TYPE_CHECKING:
     from batchrun.flows.outcome import Outcome
@@ -47,6 +48,8 @@ def answer_outcome(screen: Screen, command: str, work: Callable[[], Outcome]) ->
         from batchrun.cli import words
 
         outcome = work()
+        if outcome.interrupted:  # whoever presses Ctrl-C twice shall still read how to go on
+            system.ignore_interrupts()
         for line in words.outcome(outcome, screen.bold):
             screen.answer(line)
         return outcome.as_json(), outcome.exit_code
@@ -58,7 +61,12 @@ def resume(
     batch: o.BatchName,
     max_errors: o.MaxErrors = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Somebody has looked at what holds the batch: send the rest.")
+        bool,
+        typer.Option(
+            "--confirm",
+            help="Somebody has looked at what holds the batch (a canary, a new version, or that it was cancelled on "
+            "live): send the rest.",
+        ),
     ] = False,
     no_wait: o.NoWait = False,
     wait: o.Wait = None,

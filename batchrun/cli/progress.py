@@ -5,46 +5,50 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from batchrun.core.durations import words
-from batchrun.core.lifecycle import UNSENT
 from batchrun.engine.ports import Watch
-from batchrun.flows.telling import Counting
+from batchrun.flows.telling import UNSETTLED, Counting
 from batchrun.model import State
 
 EVERY_SECONDS = 10.0
 # What fits beside a bar on a screen of 80 columns.
 SHORT = {State.COMPLETED: "done", State.AWAITING_REVIEW: "review", State.IN_DOUBT: "in doubt"}
-OPEN_STATES = (State.PENDING, State.RUNNING)
 
 
 class Tally:
     """Counts where the rows of a batch are; what is shown is made from it."""
 
-    def __init__(self, total: int, done: int, per_second: float) -> None:
-        self.total = total
-        self.settled = done
+    def __init__(
+        self, counts: Mapping[State, int], per_second: float, unsettled: Collection[State] = UNSETTLED
+    ) -> None:
+        self.total = sum(counts.values())
         self.per_second = per_second
-        self.states: dict[State, int] = {}
+        self.states = dict(counts)  # an earlier sender's rows, too: these take steps here as well
+        self._unsettled = unsettled
         self.note = ""
         self._began = time.monotonic()
         self._sent = 0
 
     def stepped(self, _position: int, before: State | None, after: State) -> None:
         """Count one step."""
-        if before in self.states:
+        if before is not None and self.states.get(before):
             self.states[before] -= 1
         self.states[after] = self.states.get(after, 0) + 1
-        self.settled += _is_settled(after) - (before is not None and _is_settled(before))
         self._sent += after is State.SENDING
         self.note = "" if after is not State.READY else self.note
 
     def waiting(self, reason: str, seconds: float) -> None:
         """Note why sending waits."""
         self.note = f"{reason}; waiting {words(seconds)}" if seconds else reason
+
+    @property
+    def settled(self) -> int:
+        """Count the rows that have no way to go by themselves."""
+        return self.total - sum(self.states.get(state, 0) for state in self._unsettled)
 
     @property
     def words(self) -> str:
@@ -61,14 +65,9 @@ class Tally:
         return [(state, self.states[state]) for state in State if self.states.get(state) and state is not State.READY]
 
 
-def _is_settled(state: State) -> bool:
-    return state not in UNSENT and state not in OPEN_STATES
-
-
 @contextmanager
-def watching(total: int, done: int, per_second: float, say: Callable[[str], None], *, quiet: bool) -> Iterator[Watch]:
+def watching(tally: Tally, say: Callable[[str], None], *, quiet: bool) -> Iterator[Watch]:
     """Watch a batch."""
-    tally = Tally(total, done, per_second)
     if quiet:
         yield tally
     elif sys.stderr.isatty():

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TextIO
 
 from batchrun.cli import progress
+from batchrun.cli.progress import Tally
 from batchrun.engine.ports import Watch
-from batchrun.flows.telling import Counting
+from batchrun.flows.telling import UNSETTLED, Counting
 from batchrun.io import system
+from batchrun.model import State
 
 BOLD, RED, YELLOW, DIM, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
 
@@ -61,9 +63,11 @@ class Screen:
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
-    def watching(self, total: int, done: int, per_second: float) -> AbstractContextManager[Watch]:
+    def watching(
+        self, counts: Mapping[State, int], per_second: float, unsettled: Collection[State] = UNSETTLED
+    ) -> AbstractContextManager[Watch]:
         """Show a batch's progress: a bar on a terminal, a line every 10 s elsewhere."""
-        return progress.watching(total, done, per_second, self.say, quiet=self.quiet)
+        return progress.watching(Tally(counts, per_second, unsettled), self.say, quiet=self.quiet)
 
     @contextmanager
     def counting(self, what: str) -> Iterator[Counting]:

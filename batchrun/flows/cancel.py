@@ -15,12 +15,12 @@ from batchrun.core.readings import Reading, read
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import OpenRun
 from batchrun.errors import CouldNotStart, Stopped
-from batchrun.flows import reporting
+from batchrun.flows import holding, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import doors_for, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.holding import CANCELLED
 from batchrun.flows.loops import run_loop
-from batchrun.flows.minding import CANCELLED
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_rows, journal_steps, system
@@ -48,6 +48,7 @@ def cancel(journal: Journal, batch: Batch, teller: Teller) -> Outcome:
             journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
             counts = journal_batches.counts(connection, [batch.id])[batch.id]
             ready = counts.get(State.READY, 0)
+            holding.note_cancelled(connection, batch)
             if ready:
                 journal_steps.mark_stopped(connection, batch.id, f"{CANCELLED} by {system.user_name()}")
         is_open = any(state in counts for state in (State.PENDING, State.RUNNING))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -123,10 +124,10 @@ class Deciding:
     async def send(self, sendings: Sequence[Sending]) -> Stop | None:
         """Send decisions; give why that stopped early."""
         per_second = parse_rate(self._batch.settings["rate"])
-        keeper = DecisionKeeper(self._journal, self._batch)
+        keeper, waiting = DecisionKeeper(self._journal, self._batch), State.AWAITING_REVIEW
         count = min(int(self._batch.settings["concurrency"]), len(sendings))
         try:
-            with self._teller.watching(len(sendings), 0, per_second) as watch:
+            with self._teller.watching({waiting: len(sendings)}, per_second, {waiting}) as watch:
                 async with self._doors(count) as doors:
                     gate = Gate(per_second, self._clock, self._review_route.account)
                     decider = Decider(keeper, doors, gate, self._clock, watch)
@@ -146,7 +147,7 @@ class Deciding:
             runs = await journal.open_runs()
             if not runs:
                 return None
-            with self._teller.watching(len(runs), 0, per_second) as watch:
+            with self._teller.watching(Counter(run.state for run in runs), per_second) as watch:
                 return await self._follow(journal, min(READERS, len(runs)), per_second, watch)
         finally:
             await writer.close()

@@ -1,4 +1,4 @@
-"""What holds a batch back until a person has looked: rows that were sent first, or a new version of the procedure."""
+"""What holds a batch back until a person has looked: rows that were sent first, a new version, or a cancellation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from batchrun.core.canary import Canary, on_one_line
 from batchrun.core.cells import cut
 from batchrun.core.conduct import Stop
 from batchrun.core.moments import to_the_second
+from batchrun.core.totals import counted
 from batchrun.errors import CouldNotStart
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_holds, journal_versions, system
+from batchrun.io import journal_batches, journal_holds, journal_steps, journal_versions, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.model import State
 
-CANARY, VERSION_CHANGED = "canary", "version-changed"
+CANARY, VERSION_CHANGED, CANCELLED = "canary", "version-changed", "cancelled"
 NOTHING = -1
 
 
@@ -50,13 +51,55 @@ def canary_setting(connection: Connection, batch_id: int, settings: Mapping[str,
 def hold_of(connection: Connection, batch: Batch) -> Hold | None:
     """Say what holds a batch, by the journal as it is now."""
     settings = journal_holds.settings_of(connection, batch.id)
-    return _version_hold(connection, batch, settings) or _canary_hold(connection, batch, settings)
+    return (
+        _cancel_hold(connection, batch, settings)
+        or _version_hold(connection, batch, settings)
+        or _canary_hold(connection, batch, settings)
+    )
 
 
 def what_holds_the_rest(connection: Connection, batch: Batch) -> Hold | None:
     """Say what holds the rows that are left to send; None where none are."""
     counts = journal_batches.counts(connection, [batch.id])[batch.id]
     return hold_of(connection, batch) if State.READY in counts else None
+
+
+def note_cancelled(connection: Connection, batch: Batch) -> None:
+    """Keep that somebody cancelled a batch that has rows left, or may come to have some: on live that holds it."""
+    counts = journal_batches.counts(connection, [batch.id])[batch.id]
+    if batch.is_live and not counts.keys().isdisjoint((State.READY, State.IN_DOUBT)):
+        said = {"by": system.user_name(), "at": text_time(SystemClock().now())}
+        journal_holds.change_settings(connection, batch.id, cancelled=said)
+
+
+def take_up_again(connection: Connection, batch: Batch, how: str) -> None:
+    """Keep that somebody wants what was cancelled to go on; what else holds the batch holds it still."""
+    cancelled = journal_holds.settings_of(connection, batch.id).get("cancelled")
+    if cancelled is not None and "taken_up" not in cancelled:
+        said = {"by": system.user_name(), "at": text_time(SystemClock().now()), "how": how}
+        journal_holds.change_settings(connection, batch.id, cancelled={**cancelled, "taken_up": said})
+
+
+def refuse_if_cancelled(connection: Connection, batch: Batch) -> None:
+    """Refuse to go on with a live batch that somebody cancelled while rows were left to send."""
+    hold = _cancel_hold(connection, batch, journal_holds.settings_of(connection, batch.id))
+    if hold is not None:
+        raise CouldNotStart(
+            f"{batch.name} is held: {hold.sentence}", code="held-back", next=how_to_go_on(batch.name, hold)
+        )
+
+
+def _cancel_hold(connection: Connection, batch: Batch, settings: Mapping[str, Any]) -> Hold | None:
+    said = settings.get("cancelled")
+    said = None if said is None or "taken_up" in said else said
+    if not batch.is_live or (said is None and not journal_steps.cancel_asked(connection, batch)):
+        return None
+    left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
+    if not left:
+        return None
+    who = "somebody" if said is None else _who(said)
+    what = f"cancelled on live by {who}, with {counted(left, 'row')} left to send"
+    return Hold(CANCELLED, f"it was {what}: nothing more is sent until somebody says so")
 
 
 def _version_hold(connection: Connection, batch: Batch, settings: Mapping[str, Any]) -> Hold | None:
@@ -83,15 +126,15 @@ def _canary_hold(connection: Connection, batch: Batch, settings: Mapping[str, An
         return None
     rows = journal_holds.sent_first(connection, batch, set_up["up_to"])
     left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
-    to_live = batch.environment == "live" and not batch.simulated
     unit = "payload" if settings.get("grouped") else "row"
-    canary = Canary(rows, left, to_live, unit)
+    canary = Canary(rows, left, batch.is_live, unit)
     goes_on = not canary.is_sent and not canary.went_wrong
     return Hold(CANARY, canary.sentence(), set_up["up_to"] if goes_on else NOTHING, canary)
 
 
 def confirm(connection: Connection, batch: Batch, how: str) -> None:
     """Keep that somebody has looked, who and when: what holds the batch now holds it no more."""
+    take_up_again(connection, batch, how)
     settings = journal_holds.settings_of(connection, batch.id)
     said = {"by": system.user_name(), "at": text_time(SystemClock().now()), "how": how}
     set_up, accepted = settings.get("canary"), settings.get("versions_accepted", [])

@@ -193,7 +193,7 @@ class _Nobody:
         """Nobody answers."""
         return None
 
-    def watching(self, _total: int, _done: int, _per_second: float) -> AbstractContextManager[Watch]:
+    def watching(self, *_counts: object) -> AbstractContextManager[Watch]:
         """Watch nothing."""
         return contextlib.nullcontext(_Blind())
 

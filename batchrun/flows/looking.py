@@ -5,8 +5,7 @@ from __future__ import annotations
 from batchrun.core.conduct import Stop
 from batchrun.core.totals import counted
 from batchrun.flows import holding
-from batchrun.flows.holding import CANARY, VERSION_CHANGED, Hold
-from batchrun.flows.minding import CANCELLED
+from batchrun.flows.holding import CANARY, CANCELLED, VERSION_CHANGED, Hold
 from batchrun.flows.outcome import INTERRUPTION
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_steps

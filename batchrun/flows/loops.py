@@ -13,12 +13,19 @@ T = TypeVar("T")
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end; inside a running loop, in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not is_in_a_loop():
         return _run(work)
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(_run, work).result()
+
+
+def is_in_a_loop() -> bool:
+    """Tell whether a loop runs already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def soon(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> Callable[[], None]:

@@ -12,11 +12,11 @@ from batchrun.engine.follow import Follower
 from batchrun.engine.ports import Clock, Watch
 from batchrun.errors import BatchrunError
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.holding import CANCELLED
 from batchrun.model import State
 
 EVERY_SECONDS = 0.5
 SLEPT_SECONDS = 20.0
-CANCELLED = "cancelled"
 # A listener says every few seconds that it is there.
 LISTENER_SECONDS = 15.0
 

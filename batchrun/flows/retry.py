@@ -101,6 +101,7 @@ def _reset(journal: Journal, batch: Batch, chosen: Sequence[RowRecord], correcti
         if corrections is not None:
             correcting.write(connection, batch, corrections, now)
         owners = dict.fromkeys(record.owner for record in chosen)  # of a group, the row that bears the payload
+        holding.take_up_again(connection, batch, "retry")  # nothing was left to send: all that is, is chosen here
         steps = [Step(position, Event.RETRY, now, note=notes.get(position, note)) for position in owners]
         journal_steps.apply(connection, batch, steps)
 

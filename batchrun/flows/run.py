@@ -22,6 +22,7 @@ from batchrun.flows.outcome import Outcome, next_command
 from batchrun.flows.planned import Approved, plan_command
 from batchrun.flows.sending import Following, go_on
 from batchrun.flows.staging import RunChoice
+from batchrun.flows.taking_up import agreed_to_go_on
 from batchrun.flows.telling import Teller
 from batchrun.flows.weighing import weighed
 from batchrun.io import journal_batches, journal_rows
@@ -98,7 +99,8 @@ def _gone_on(
         raise BadCommandLine(f"{twin.name} began without a canary, so it goes on without --canary, or not at all")
     idle = not any(state in UNSENT or state in (State.PENDING, State.RUNNING) for state in counts)
     teller.say(f"This very job ran before, as {twin.name}{': nothing is to do' if idle else ', which goes on'}.")
-    return replace(go_on(journal, twin, doors, teller, following, choice.grace), nothing_to_do=idle)
+    agreed = agreed_to_go_on(journal, twin, teller)
+    return replace(go_on(journal, twin, doors, teller, following, choice.grace, agreed=agreed), nothing_to_do=idle)
 
 
 def twin_of(journal: Journal, draft: Draft, choice: RunChoice, *, for_plan: bool = False) -> Batch | None:
@@ -109,13 +111,14 @@ def twin_of(journal: Journal, draft: Draft, choice: RunChoice, *, for_plan: bool
     with journal.reading() as connection:
         twin = journal_batches.twin(connection, draft.identity, draft.world, untouched=choice.or_resume)
         counts = {} if twin is None else journal_batches.counts(connection, [twin.id])[twin.id]
+        hold = None if twin is None else holding.what_holds_the_rest(connection, twin)
     if twin is None or choice.or_resume:
         return twin
     once_more = ". If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken"
     raise AlreadyRan(
         f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent "
         f"now{'' if by_plan else once_more}",
-        next=next_command(twin, counts) or f"batchrun status {twin.name}",
+        next=next_command(twin, counts, hold) or f"batchrun status {twin.name}",
     )
 
 
@@ -235,9 +238,10 @@ def resume(
     """Go on with a batch that stopped; with nothing left to send it follows and writes.
 
     What a canary or a new version of the procedure holds back is sent only where somebody says, by `confirm`, that a
-    person has looked.
+    person has looked; what was cancelled on live only by `confirm`, or where somebody is asked.
     """
     if max_errors is not None:
         batch = replace(batch, settings={**batch.settings, "max_errors": max_errors})
     doors = doors or doors_for(batch, Path(batch.spec_path))
-    return go_on(journal, batch, doors, teller, following or Following(), grace, confirm=confirm)
+    agreed = not confirm and agreed_to_go_on(journal, batch, teller)
+    return go_on(journal, batch, doors, teller, following or Following(), grace, confirm=confirm, agreed=agreed)

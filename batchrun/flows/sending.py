@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
-from batchrun.core.lifecycle import ENDED, NEVER_SENT
 from batchrun.core.pacing import readings
 from batchrun.core.totals import counted
 from batchrun.engine.dispatch import Dispatcher
@@ -20,15 +19,15 @@ from batchrun.engine.follow import Follower
 from batchrun.engine.gate import Gate
 from batchrun.engine.ports import Watch
 from batchrun.errors import BadCommandLine, CouldNotStart
-from batchrun.flows import events_file, holding, looking, reporting
+from batchrun.flows import events_file, finishing, holding, looking
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, runner
 from batchrun.flows.engine_journal import EngineJournal
 from batchrun.flows.folding import fold
 from batchrun.flows.holding import VERSION_CHANGED, VersionTeller
-from batchrun.flows.loops import run_loop, soon
+from batchrun.flows.loops import is_in_a_loop, run_loop, soon
 from batchrun.flows.minding import Minder
-from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
+from batchrun.flows.outcome import Outcome
 from batchrun.flows.telling import Teller
 from batchrun.io import journal_batches, journal_steps, system
 from batchrun.io.exchange import Route
@@ -36,6 +35,7 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.io.runner_api import RunnerApi
+from batchrun.io.system import Interrupts
 from batchrun.model import State
 
 HOUR = 3600.0
@@ -66,10 +66,11 @@ def go_on(
     grace: float | None,
     *,
     confirm: bool = False,
+    agreed: bool = False,
 ) -> Outcome:
     """Send, follow, write. One process sends for a batch at a time; a holder that died left no lock.
 
-    `confirm` says that a person has looked at what holds the batch.
+    `confirm` says that a person has looked at what holds the batch; `agreed`, that what was cancelled shall go on.
     """
     try:
         most_refusals(batch.settings["max_errors"], 1)
@@ -82,6 +83,10 @@ def go_on(
                 code="held",
             )
         with journal.writing() as connection:
+            if agreed:
+                holding.take_up_again(connection, batch, "asked")
+            elif not confirm:
+                holding.refuse_if_cancelled(connection, batch)
             journal_steps.ask_to_cancel(connection, batch.id, None)  # whoever asked before asked an earlier sender
             doubted = journal_steps.doubt_what_was_sending(connection, batch, SystemClock().now())
             if confirm:
@@ -89,26 +94,34 @@ def go_on(
         fold(journal, batch)  # all of what has arrived, before the first run is read
         if doubted:
             teller.warn(f"in doubt now: {counted(doubted, 'row')} under way when the last sender ended")
-        with doors.opened(journal, batch) as route:
-            if str(route):
-                teller.say(f"Reaching {route.origin} {route}")
-            stop = _send(journal, batch, route, teller, following, grace)
-        with journal.writing() as connection:
-            left = journal_batches.counts(connection, [batch.id])[batch.id].get(State.READY, 0)
-            journal_steps.mark_stopped(connection, batch.id, stop.message if stop is not None and left else None)
-        looking.tell_stop(stop, left, teller)
-        reporting.write(journal, batch.name, teller)
-    return _outcome(journal, batch, stop)
+        with system.interrupts(taken=not is_in_a_loop()) as interrupts:
+            try:
+                with doors.opened(journal, batch) as route:
+                    if str(route):
+                        teller.say(f"Reaching {route.origin} {route}")
+                    stop = _send(journal, batch, route, teller, following, grace, interrupts)
+            except KeyboardInterrupt:
+                if not interrupts.seen:
+                    raise
+                stop = finishing.interruption()
+            stop = finishing.finished(journal, batch, stop, teller, interrupts)
+            return finishing.outcome(journal, batch, stop)
 
 
 def _send(
-    journal: Journal, batch: Batch, route: Route, teller: Teller, following: Following, grace: float | None
+    journal: Journal,
+    batch: Batch,
+    route: Route,
+    teller: Teller,
+    following: Following,
+    grace: float | None,
+    interrupts: Interrupts,
 ) -> Stop | None:
     """Send what may be sent and follow it; where those were rows to look at first, ask, and go on with the rest."""
     with journal.reading() as connection:
         before = holding.hold_of(connection, batch)
     up_to = None if before is None else before.up_to
-    stop = run_loop(_Sending(journal, batch, route, teller, following, grace, up_to).run())
+    stop = run_loop(_Sending(journal, batch, route, teller, following, grace, interrupts, up_to).run())
     if stop is not None and stop.code != VERSION_CHANGED:
         return stop
     with journal.reading() as connection:
@@ -117,16 +130,7 @@ def _send(
         return None
     were_sent_now = before is not None and not before.waits
     stop = looking.look(journal, batch, hold, teller, may_ask=were_sent_now and following.follow)
-    return stop or _send(journal, batch, route, teller, following, grace)
-
-
-def _outcome(journal: Journal, batch: Batch, stop: Stop | None) -> Outcome:
-    outcome = outcome_of(journal, batch.name)
-    if stop is not None and stop.code == INTERRUPTION:
-        return replace(outcome, interrupted=True, stopped=stop.message, next=f"batchrun resume {batch.name}")
-    if stop is not None and outcome.stopped is None:
-        return replace(outcome, stopped=stop.message, next=outcome.next or f"batchrun resume {batch.name}")
-    return outcome
+    return stop or _send(journal, batch, route, teller, following, grace, interrupts)
 
 
 class _Sending:
@@ -140,6 +144,7 @@ class _Sending:
         teller: Teller,
         following: Following,
         grace: float | None,
+        interrupts: Interrupts,
         up_to: int | None = None,
     ) -> None:
         self._journal = journal
@@ -148,6 +153,7 @@ class _Sending:
         self._teller = teller
         self._following = following
         self._grace = grace
+        self._interrupts = interrupts
         self._up_to = up_to
         self._ended_by: Stop | None = None
         self._clock = SystemClock()
@@ -159,22 +165,22 @@ class _Sending:
         gc.collect()
         gc.freeze()
         writer = JournalWriter(self._journal, self._batch)
-        counts, total = self._counts()
-        done = sum(count for state, count in counts.items() if state in ENDED or state in NEVER_SENT)
+        counts = self._counts()
         per_second = parse_rate(self._batch.settings["rate"])
         try:
             with (
-                self._teller.watching(total, done, per_second) as shown,
+                self._teller.watching(counts, per_second) as shown,
                 events_file.recording(self._following.events, self._batch.name, shown, self._teller.warn) as watch,
             ):
-                return await self._loops(EngineJournal(writer, up_to=self._up_to), watch, per_second, total)
+                return await self._loops(
+                    EngineJournal(writer, up_to=self._up_to), watch, per_second, sum(counts.values())
+                )
         finally:
             await writer.close()
 
-    def _counts(self) -> tuple[dict[State, int], int]:
+    def _counts(self) -> dict[State, int]:
         with self._journal.reading() as connection:
-            counts = journal_batches.counts(connection, [self._batch.id], payloads=True)[self._batch.id]
-        return counts, sum(counts.values())
+            return journal_batches.counts(connection, [self._batch.id], payloads=True)[self._batch.id]
 
     async def _loops(self, journal: EngineJournal, watch: Watch, per_second: float, total: int) -> Stop | None:
         senders = int(self._batch.settings["concurrency"])
@@ -214,7 +220,7 @@ class _Sending:
 
         def stop_sending() -> None:
             self._interrupted = True
-            dispatcher.stop(Stop(INTERRUPTION, "you interrupted it"))
+            dispatcher.stop(finishing.interruption())
             end_reading()
             if self._grace is not None:
                 loop.call_later(self._grace, leave)
@@ -232,7 +238,7 @@ class _Sending:
         journal.on_full = lambda error: stop_both(Stop(error.code, error.message))
         minding = asyncio.ensure_future(minder.mind(stop_both))
         try:
-            with system.on_interrupt(soon(loop, stop_sending), soon(loop, leave)):
+            with self._interrupts.calling(soon(loop, stop_sending), soon(loop, leave)):
                 stop = await _ended(sending, dispatcher)
                 follower.expect_more(False)
                 versions.on_change = lambda _stop: None  # nothing is left to send
@@ -258,7 +264,7 @@ class _Sending:
         if stop is not None and stop.code != VERSION_CHANGED:
             return stop
         if self._interrupted:
-            return Stop(INTERRUPTION, "you interrupted it")
+            return finishing.interruption()
         return self._ended_by or follower.broken or stop  # what came after a new version was seen counts more
 
     def _policy(self, total: int) -> Policy:

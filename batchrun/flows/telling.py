@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from batchrun.core.lifecycle import UNSENT
 from batchrun.engine.ports import Watch
+from batchrun.model import State
 
 # Says how many there are now.
 Counting = Callable[[int], None]
+# Where a row of a batch still has a way to go by itself.
+UNSETTLED = UNSENT | {State.PENDING, State.RUNNING}
 
 
 class Teller(Protocol):
@@ -27,8 +31,10 @@ class Teller(Protocol):
     def ask(self, question: str) -> bool | None:
         """Put a question; None where nobody can answer."""
 
-    def watching(self, total: int, done: int, per_second: float) -> AbstractContextManager[Watch]:
-        """Show the progress of a batch of `total` rows, of which `done` have ended."""
+    def watching(
+        self, counts: Mapping[State, int], per_second: float, unsettled: Collection[State] = UNSETTLED
+    ) -> AbstractContextManager[Watch]:
+        """Show how rows make progress that begin in these states; each that is `unsettled` has a way to go."""
 
     def counting(self, what: str) -> AbstractContextManager[Counting]:
         """Show how far a long preparation is."""

@@ -63,6 +63,11 @@ class Batch(Draft):
     workbook_sha256: str | None
     stopped: str | None
 
+    @property
+    def is_live(self) -> bool:
+        """Tell whether what it sends takes effect: on live, and no rehearsal."""
+        return self.environment == "live" and not self.simulated
+
 
 def text_time(moment: datetime) -> str:
     """Write an aware time as the journal holds it."""

@@ -122,6 +122,58 @@ def on_interrupt(first: Callable[[], None], second: Callable[[], None]) -> Itera
             signal.signal(number, handler)
 
 
+class Interrupts:
+    """What Ctrl-C and SIGTERM do for a while: the first and the second as is set, any later one leaves at once."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.first: Callable[[], None] = self.leave
+        self.second: Callable[[], None] = lambda: None
+
+    @staticmethod
+    def leave() -> None:
+        """Leave what is being done, as Python does by itself."""
+        raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def calling(self, first: Callable[[], None], second: Callable[[], None]) -> Iterator[None]:
+        """Call these meanwhile."""
+        before = self.first, self.second
+        self.first, self.second = first, second
+        try:
+            yield
+        finally:
+            self.first, self.second = before
+
+    def handle(self) -> None:
+        """Take one more."""
+        self.seen += 1
+        (self.first, self.second, self.leave)[min(self.seen, 3) - 1]()
+
+
+@contextlib.contextmanager
+def interrupts(*, taken: bool) -> Iterator[Interrupts]:
+    """Take Ctrl-C and SIGTERM; where they are not `taken`, or cannot be, none is ever seen."""
+    taking = Interrupts()
+    if not taken or threading.current_thread() is not threading.main_thread():  # Python takes signals there alone
+        yield taking
+        return
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, lambda _number, _frame: taking.handle()) for number in numbers]
+    try:
+        yield taking
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def ignore_interrupts() -> None:
+    """Let nothing interrupt the last words of a command, which ends at once after them."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+
 def is_terminal() -> bool:
     """Tell whether a person watches: both the words and the answers go through a terminal."""
     return sys.stderr.isatty()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, Results, in_the_background, invoices, killed, until
 from independent_server import LIVE_KEY
 from ledger_server import Fault, for_keys, ledger_of
+from terminals import heard, on_a_terminal
 
 CONFIRM = "batchrun resume payouts-001 --confirm"
 
@@ -215,45 +213,6 @@ def test_a_kill_while_the_first_are_under_way_leaves_the_others_unsent(tmp_path:
         killed(process)
         assert "; row 2 (00001) is in doubt" in held(desk.json("resume"))
         assert len(desk.server.starts) == 2
-
-
-# Tests that run in the background inherit that Ctrl-C is ignored; nobody at a terminal does.
-HEARS_CTRL_C = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from batchrun.cli.main import main
-main()
-"""
-
-
-@contextmanager
-def on_a_terminal(
-    desk: CrashDesk, *words: str, key: str | None = None
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a command whose questions can be answered; what is said comes through the terminal."""
-    ours, theirs = pty.openpty()
-    line = [sys.executable, "-c", HEARS_CTRL_C, *words, "--base-url", desk.server.origin]
-    environment = {**desk.environment, "RAPIDFOLIO_API_KEY": key}
-    with subprocess.Popen(
-        line, cwd=desk.folder, env=environment, stdin=theirs, stderr=theirs, stdout=subprocess.PIPE
-    ) as process:
-        os.close(theirs)
-        try:
-            yield process, ours
-        finally:
-            process.kill()
-            os.close(ours)
-
-
-def heard(terminal: int, what: str) -> str:
-    """Read what is said up to some words."""
-    said = ""
-    while what not in said:
-        with suppress(OSError):  # the other side was closed
-            said += os.read(terminal, 4096).decode()
-            continue
-        raise AssertionError(said)
-    return said
 
 
 @pytest.mark.parametrize(("answer", "code", "starts"), [("y", 0, 12), ("n", 3, 3), ("", 130, 3)])

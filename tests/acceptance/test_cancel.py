@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from crashing_batchrun import Crasher, at_a_crash_desk
+from crashing_batchrun import CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, in_the_background, invoices, killed, until
+from independent_server import LIVE_KEY
 from ledger_server import LedgerDesk, ledger_of, workbook_agrees
+from terminals import heard, on_a_terminal
 
 
 def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
@@ -122,3 +128,84 @@ def test_a_batch_that_ended_has_nothing_to_cancel(tmp_path: Path, crasher: Crash
         before = len(desk.server.requests)
         assert desk.json("cancel", key="").ended(0).document["counts"] == {"completed": 3}
         assert len(desk.server.requests) == before
+
+
+CONFIRM = "batchrun resume payouts-001 --confirm"
+
+
+def cancelled_on_live(desk: CrashDesk) -> Outcome:
+    """Cancel a batch on live of which two payments were sent and ten are left."""
+    desk.sheet(invoices(12))
+    desk.run("-e", "live", "--yes", "--canary", "2", key=LIVE_KEY).ended(3)
+    desk.tell_journal("UPDATE batches SET settings = json_set(settings, '$.canary', json('null'))")
+    assert desk.json("cancel", "--yes", key=LIVE_KEY).ended(3).document["next"] == CONFIRM
+    return desk.command("status", "payouts-001", "--json")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("resume", "payouts-001"),
+        ("resume", "payouts-001", "--yes"),
+        ("resume", "last", "--yes"),
+        ("run", "payouts.yaml", "-e", "live", "--or-resume", "--yes"),
+    ],
+)
+def test_on_live_what_was_cancelled_is_not_sent_where_nobody_says_so(
+    tmp_path: Path, crasher: Crasher, words: tuple[str, ...]
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
+        assert cancelled_on_live(desk).document["next"] == CONFIRM
+        refused = desk.command(*words, "--json", key=LIVE_KEY).ended(2)
+        assert refused.document["next"] == CONFIRM
+        assert refused.document["error"]["code"] == "held-back"
+        assert "cancelled on live by" in refused.document["error"]["message"]
+        assert "10 rows left to send" in refused.words
+        assert len(desk.server.starts) == 2
+
+
+def test_on_live_what_was_cancelled_goes_on_once_it_is_confirmed_and_the_journal_keeps_who(
+    tmp_path: Path, crasher: Crasher
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
+        cancelled_on_live(desk)
+        again = desk.run("-e", "live", "--yes", key=LIVE_KEY).ended(2)
+        assert again.document["next"] == CONFIRM
+        desk.json("resume", "--confirm", batch="payouts-001", key=LIVE_KEY).ended(0)
+        assert ledger_of(desk).holds().accepted == len(desk.server.starts) == 12
+        [(kept,)] = desk.ask_journal("SELECT json_extract(settings, '$.cancelled') FROM batches")
+        said = json.loads(kept)
+        assert said["by"] == said["taken_up"]["by"]
+        assert said["taken_up"]["how"] == "resume --confirm"
+        desk.json("resume", batch="payouts-001", key=LIVE_KEY).ended(0)
+
+
+def test_on_live_a_cancellation_that_its_sender_never_heard_holds_too(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
+        cancelled_on_live(desk)
+        desk.tell_journal(
+            "UPDATE batches SET settings = json_remove(settings, '$.cancelled'), "
+            "cancel_asked_at = '2026-10-01T00:00:00.000000Z'"
+        )
+        refused = desk.json("resume", batch="payouts-001", key=LIVE_KEY).ended(2)
+        assert "cancelled on live by somebody" in refused.words
+        assert len(desk.server.starts) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has it")
+@pytest.mark.parametrize(("answer", "code", "starts"), [("y", 0, 12), ("n", 2, 2)])
+def test_on_a_terminal_a_cancelled_live_batch_is_asked_about_with_count_and_sums(
+    tmp_path: Path, crasher: Crasher, answer: str, code: int, starts: int
+) -> None:
+    with at_a_crash_desk(tmp_path, crasher) as desk:
+        cancelled_on_live(desk)
+        with on_a_terminal(desk, "resume", "payouts-001", "--json", key=LIVE_KEY) as (process, terminal):
+            said = heard(terminal, "[y/N]")
+            assert "cancelled on live by" in said
+            assert re.search(r"Send the 10 rows that are left to LIVE; Amount [0-9,]+\.[0-9]{2}\?", said), said
+            assert len(desk.server.starts) == 2
+            os.write(terminal, f"{answer}\n".encode())
+            assert process.stdout is not None
+            document = json.loads(process.communicate(timeout=PATIENCE)[0])
+        assert (process.returncode, len(desk.server.starts)) == (code, starts)
+        assert document["next"] == (CONFIRM if code else None)

@@ -89,6 +89,36 @@ def test_ctrl_c_twice_leaves_what_is_under_way_in_doubt_after_resume(tmp_path: P
         assert Counter(desk.server.sent("invoiceNumber")) == Counter(KEYS)
 
 
+def interrupted_while_the_workbook_is_written(desk: Desk, *more: int) -> Outcome:
+    """Interrupt a run, and once more, or oftener, while it writes its workbook."""
+    process = under_way(desk, 20)
+    process.send_signal(signal.SIGINT)
+    until(lambda: desk.batches()[0]["stopped"] == "you interrupted it", bool)
+    for number in more:
+        process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=PATIENCE)
+    return Outcome(process.returncode, stdout, stderr).ended(130)
+
+
+def test_a_second_ctrl_c_while_the_workbook_is_written_lets_it_be_written(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path, latency=0.1) as desk:
+        stopped = interrupted_while_the_workbook_is_written(desk, signal.SIGINT)
+        assert stopped.document["error"] is None
+        assert stopped.document["next"] == "batchrun resume payouts-001"
+        assert len(desk.answer(stopped).rows) == 80
+
+
+def test_a_third_ctrl_c_leaves_without_the_workbook_and_still_says_how_to_go_on(tmp_path: Path) -> None:
+    with at_a_desk(tmp_path, latency=0.1) as desk:
+        stopped = interrupted_while_the_workbook_is_written(desk, signal.SIGINT, signal.SIGTERM)
+        assert stopped.document["next"] == "batchrun resume payouts-001"
+        assert stopped.document["counts"]["ready"] >= 1
+        if stopped.document["workbook"] is None:  # unless it was done by then
+            assert "batchrun report payouts-001" in stopped.words
+        desk.command("resume", "last", "--json").ended(0)
+        assert Counter(desk.server.sent("invoiceNumber")) == Counter(KEYS)
+
+
 @pytest.mark.slow
 def test_a_killed_batch_can_be_looked_at_without_changing_it(tmp_path: Path) -> None:
     with at_a_desk(tmp_path, latency=0.1) as desk:

@@ -387,7 +387,7 @@ class Swapping:
     def ask(self, _question: str) -> bool | None:
         return None
 
-    def watching(self, _total: int, _done: int, _per_second: float) -> Any:
+    def watching(self, *_counts: object) -> Any:
         raise AssertionError("nothing is to be sent")
 
     @contextmanager
