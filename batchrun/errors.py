@@ -22,7 +22,7 @@ BatchrunError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from batchrun.model import Problem
 
@@ -79,16 +79,21 @@ class BadInput(CouldNotStart):
 
 
 class InvalidRows(CouldNotStart):
-    """Some rows are invalid and nobody asked to skip them; `problems` holds the first of `total`."""
+    """Some rows are invalid and nobody asked to skip them.
+
+    `problems` holds the first of each cause, in the order of the sheet, and `causes` how many there are of each.
+    """
 
     code = "invalid-rows"
 
-    def __init__(self, problems: Sequence[Problem], total: int, invalid: int, rows: int) -> None:
+    def __init__(
+        self, problems: Sequence[Problem], causes: Mapping[tuple[str, str], int], invalid: int, rows: int
+    ) -> None:
         self.problems = tuple(problems)
-        self.total = total
+        self.causes = dict(causes)
         told = "1 row is invalid" if invalid == 1 else f"{invalid:,} of {rows:,} rows are invalid"
         cells = ", ".join(dict.fromkeys(problem.cell for problem in problems[:10]))
-        more = " and more" if total > 10 else ""
+        more = " and more" if sum(causes.values()) > 10 else ""
         super().__init__(
             f"{told}, so nothing was sent: look at {cells}{more}. "
             "Correct them and run it again, or send the other rows with --skip-invalid"

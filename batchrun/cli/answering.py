@@ -34,7 +34,7 @@ def answer(
 def failed(screen: Screen, command: str, error: BatchrunError) -> tuple[dict[str, Any], int]:
     """Show an error, and give its document and exit code."""
     if isinstance(error, InvalidRows):
-        for line in words.problems(error.problems, error.total):
+        for line in words.problems(error.problems, error.causes, words.SEE_EACH.format("batchrun check …")):
             screen.answer(line)
     screen.error(error.message)
     if error.next:

@@ -50,7 +50,7 @@ def check(
 
         _keep_what_is_loaded()
         choice = o.choice(environment, param, input, limit, rows, skip_invalid, expect_rows, expect_total)
-        found = flow.check(job, choice, origins(base_url, review_url), journal, screen, show, report)
+        found = flow.check(job, choice, origins(base_url, review_url), journal, screen, show, report, whole=json)
         _show_check(screen, found)
         if report is not None:
             _show_report(screen, job, found.marked)
@@ -66,7 +66,8 @@ def _show_check(screen: Screen, report: CheckReport) -> None:
 
     for _, body in report.bodies:
         screen.answer(body.decode())
-    for line in words.problems(report.problems):
+    hint = "" if report.marked else words.SEE_EACH.format("the same command with")
+    for line in words.problems(report.causes.first(), report.causes.counts, hint):
         screen.answer(line)
     counts = {State.READY: report.valid, State.INVALID: report.invalid, State.DUPLICATE: report.duplicates}
     if report.problems:

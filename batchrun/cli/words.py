@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from batchrun.core.causes import Cause, cause_of
 from batchrun.core.moments import to_the_minute
 from batchrun.core.totals import grouped, unreadable
 from batchrun.model import ControlTotal, Problem, State
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
     from batchrun.flows.status import BatchLine
 
 WIDTH = 80
-SHOWN = 20
+SHOWN = 20  # problems that are all told; causes of which some are
+EXAMPLES = 3  # of each cause, where there are more problems
+SEE_EACH = "To see each in its cell: {} --report bad-cells.xlsx"
 
 
 def table(lines: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
@@ -108,22 +109,33 @@ def _batch(head: str, line: BatchLine) -> list[str]:
     return [*wrap(head, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False), *below]
 
 
-def problems(found: Sequence[Problem], total: int | None = None) -> list[str]:
-    """Set the first problems, the commonest cause first, and a line for the rest."""
-    causes = Counter(map(_cause, found))
-    ordered = sorted(found, key=lambda problem: (-causes[_cause(problem)], _cause(problem), problem.row))
+def problems(found: Sequence[Problem], counts: Mapping[Cause, int], hint: str = "") -> list[str]:
+    """Set problems by their causes, the commonest first; of many only some of each cause, and then a hint.
+
+    `found` holds the first problems of each cause in the order of the sheet, and `counts` how many there are.
+    """
+    of_cause: dict[Cause, list[Problem]] = {}
+    for problem in found:
+        of_cause.setdefault(cause_of(problem), []).append(problem)
+    several = sorted((cause for cause in of_cause if counts[cause] > 1), key=lambda cause: -counts[cause])
+    is_many = sum(counts.values()) > SHOWN
     lines: list[str] = []
-    for cause, group in groupby(ordered[:SHOWN], _cause):
-        if causes[cause] > 1:
-            column, code = cause
-            lines.append(f"{column or 'Whole rows'}: {causes[cause]:,} problems ({code})")
-        lines += [line for problem in group for line in _problem(problem)]
-    left = (total if total is not None else len(found)) - min(SHOWN, len(found))
-    return [*lines, f"and {left:,} more; see all of them with --json"] if left else lines
+    for place, cause in enumerate(several):
+        shown = EXAMPLES if is_many else SHOWN
+        lines += _cause(cause, counts[cause], of_cause[cause][:shown] if place < SHOWN else ())
+    alone = [problem for problem in found if counts[cause_of(problem)] == 1]
+    if alone and several:
+        lines.append("Another problem:" if len(alone) == 1 else "Other problems:")
+    lines += [line for problem in alone for line in _problem(problem)]
+    return [*lines, hint] if is_many and several and hint else lines
 
 
-def _cause(problem: Problem) -> tuple[str, str]:
-    return problem.column or "", problem.code
+def _cause(cause: Cause, count: int, shown: Sequence[Problem]) -> list[str]:
+    """Set one cause with its count; some of its problems follow."""
+    column, code = cause
+    lines = [f"{column or 'Whole rows'}: {count:,} problems ({code})"]
+    lines += [line for problem in shown for line in _problem(problem)]
+    return [*lines, f"  and {count - len(shown):,} more"] if 0 < len(shown) < count else lines
 
 
 def _problem(problem: Problem) -> list[str]:

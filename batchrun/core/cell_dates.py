@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 from batchrun.core.cell_terms import Fault, Reading, is_midnight, unreadable
+from batchrun.core.date_forms import forms_of
 from batchrun.model import Cell, Number, Unreadable
 
+WAY_ON = "; correct the cell"
+
+_NO_DAY = Fault("not-a-date", f"the calendar has no such day{WAY_ON}")
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _ISO_DATE_TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII
@@ -31,22 +36,38 @@ def as_date(cell: Cell, reading: Reading) -> Any:
 def _date_in(text: str, reading: Reading) -> Any:
     if reading.date_format is not None:
         parsed = _by_format(text, reading.date_format)
-        return parsed.date().isoformat() if parsed and is_midnight(parsed) else _no_date(reading)
+        return parsed.date().isoformat() if parsed and is_midnight(parsed) else _unlike(text, reading.date_format)
     if _ISO_DATE.fullmatch(text):
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:
-            return Fault("not-a-date", "no day of the calendar")
-    return _no_date(reading)
+            return _NO_DAY
+    return _no_date(text)
 
 
-def _no_date(reading: Reading) -> Fault:
-    if reading.date_format is not None:
-        return Fault("not-a-date", f"not a date in the form {reading.date_format}")
-    return Fault(
-        "not-a-date",
-        "not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
-    )
+def _unlike(text: str, date_format: str) -> Fault:
+    """Say that a text has not the declared form, or no day."""
+    return _NO_DAY if forms_of(text) == () else Fault("not-a-date", f"not a date in the form {date_format}{WAY_ON}")
+
+
+def _no_date(text: str) -> Fault:
+    """Say that a text is no date, and by which forms it would be one."""
+    forms = forms_of(text)
+    if forms == ():
+        return _NO_DAY
+    if forms and not is_midnight(datetime.strptime(text, forms[0])):
+        forms = None
+    return Fault("not-a-date", f"not a date such as 2026-10-31{WAY_ON}{_declared(forms)}")
+
+
+def _declared(forms: Sequence[str] | None) -> str:
+    """Say which forms may be declared, where there are any."""
+    if not forms:
+        return ""
+    named = " or ".join(f"`date_format: '{form}'`" for form in forms)
+    if len(forms) == 1:
+        return f", or declare its form: {named}"
+    return f", or declare which form is meant, {'both are' if len(forms) == 2 else 'each is'} possible: {named}"
 
 
 def _by_format(text: str, date_format: str) -> datetime | None:
@@ -64,14 +85,16 @@ def as_date_time(cell: Cell, reading: Reading) -> Any:
         return unreadable(cell) if isinstance(cell, Unreadable) else Fault("not-a-date-time", "a date-time is expected")
     if reading.date_format is not None:
         parsed = _by_format(cell, reading.date_format)
-        return _zoned(parsed, reading) if parsed else _no_date(reading)
+        return _zoned(parsed, reading) if parsed else _unlike(cell, reading.date_format)
     match = _ISO_DATE_TIME.fullmatch(cell)
     try:
         parsed = datetime.fromisoformat(cell.upper().replace("Z", "+00:00")) if match else None
     except ValueError:
         parsed = None
     if parsed is None:
-        return Fault("not-a-date-time", "not a date-time such as 2026-10-31T14:30:00+01:00")
+        forms = [form for form in forms_of(cell) or () if "%H" in form]
+        said = f"{WAY_ON}{_declared(forms)}" if forms else ""
+        return Fault("not-a-date-time", f"not a date-time such as 2026-10-31T14:30:00+01:00{said}")
     return _zoned(parsed, reading)
 
 

@@ -126,7 +126,8 @@ def _key(sample: Sample, key: Column | None) -> str:
     if key is None:
         said = "FILL IN: the column, or [columns], that name a row; "
         return _line(0, f"key: {CHANGE_ME}", said + why_no_key(sample))
-    said = f"names a row: filled, and different in each of the {counted(sample.rows, 'row')} looked at"
+    several = f"filled, and different in each of the {counted(sample.rows, 'row')} looked at"
+    said = f"names a row: {'filled in the 1 row looked at' if sample.rows == 1 else several}"
     if not column_names.names_a_row(key.name):
         said += "; look whether it is the right one"
     return _line(0, f"key: {yaml_words.text(key.name)}", said)

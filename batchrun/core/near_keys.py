@@ -74,9 +74,16 @@ def periods(params: Mapping[str, str]) -> list[Period]:
 
 def skeletons(lines: str) -> list[str]:
     """Give what is left of each line without case, spaces, marks and leading zeros, and with look-alikes as one."""
-    lines = lines if lines.isascii() else unicodedata.normalize("NFKC", lines)
-    folded = _LEADING_ZEROS.sub("", lines.casefold().translate(_LOOK_ALIKES)).translate(_OVERLOOKED)
-    return (folded if folded.isascii() else _NO_LETTERS.sub("", folded)).split("\n")
+    return _bare(_LEADING_ZEROS.sub("", _folded(lines).translate(_LOOK_ALIKES))).split("\n")
+
+
+def _folded(text: str) -> str:
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+
+
+def _bare(folded: str) -> str:
+    left = folded.translate(_OVERLOOKED)
+    return left if left.isascii() else _NO_LETTERS.sub("", left)
 
 
 class Wanted:
@@ -85,6 +92,7 @@ class Wanted:
     def __init__(self, key: Key) -> None:
         self.text = _JOINT.join(key)
         self._bare = skeletons(self.text.replace("\n", " "))[0]
+        self._filled = _filled(self.text)
         self._slips = FEWEST_CHARACTERS <= len(self._bare) <= MOST_CHARACTERS
         cuts = [len(self._bare) * quarter // 4 for quarter in range(5)]
         self._around = tuple((self._bare[:start], self._bare[end:]) for start, end in pairwise(cuts))
@@ -107,7 +115,15 @@ class Wanted:
             return None
         if bare == self._bare and (bare or _marks(other) == _marks(self.text)):
             return _written(other, self.text)
-        return _slip(bare, self._bare) if self._slips and len(bare) >= FEWEST_CHARACTERS else None
+        if not self._slips or len(bare) < FEWEST_CHARACTERS or not self.may_be(bare):
+            return None
+        # Zeros in front take part first: RE-0003 and RE-0031 are two numbers, of which none lost a digit.
+        return _slip(_filled(other), self._filled) or _slip(bare, self._bare, doubled=False)
+
+
+def _filled(text: str) -> str:
+    """Give a key's skeleton with the zeros that fill its numbers, and with letters that are no digits."""
+    return _bare(_folded(text.replace("\n", " ")))
 
 
 def _marks(text: str) -> str:
@@ -127,16 +143,24 @@ def _written(one: str, other: str) -> Likeness:
     return ANOTHER_ZERO if one == other else LOOKS_ALIKE
 
 
-def _slip(one: str, other: str) -> Likeness | None:
-    """Say by which one slip two texts differ."""
+def _slip(one: str, other: str, *, doubled: bool = True) -> Likeness | None:
+    """Say by which one slip two texts differ; another digit is none, since so do the numbers of a counter.
+
+    A digit more is one only where it stands twice, and where that is looked for.
+    """
     if len(one) == len(other):
-        differing = [place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
-        return REPLACED if len(differing) == 1 else SWAPPED if one in _swaps(other) else None
+        differing = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+        if len(differing) == 1:
+            return None if "".join(differing[0]).isdigit() else REPLACED
+        return SWAPPED if one in _swaps(other) else None
     short, long = sorted((one, other), key=len)
     if len(long) - len(short) > 1:
         return None
     place = next((place for place, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    return LEFT_OUT if short[place:] == long[place + 1 :] else None
+    if short[place:] != long[place + 1 :]:
+        return None
+    # Of two that are alike, the second is found to be the one too many.
+    return LEFT_OUT if not long[place].isdigit() or (doubled and long[place - 1 : place] == long[place]) else None
 
 
 def _swaps(text: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from batchrun.core import cells, mapping, schema_types, targets, total_checks
+from batchrun.core.cell_dates import WAY_ON
 from batchrun.core.expressions import Expression, ExpressionError
 from batchrun.core.spec import SAFE_PARAM, JobSpec, Target
 from batchrun.core.spec_faults import Place, SpecFault
@@ -232,7 +233,8 @@ def _param_type_faults(
     coerce = cells.COERCERS[mapping.asked_type(target, wanted)]
     value = coerce(params[target.param], cells.Reading())
     if isinstance(value, cells.Fault):
-        yield SpecFault(("data", text), f"the param {target.param}: {value.message}")
+        # A param has no cell to correct, and its form is not declared.
+        yield SpecFault(("data", text), f"the param {target.param}: {value.message.partition(WAY_ON)[0]}")
 
 
 def key_is_in_payload(spec: JobSpec) -> bool:

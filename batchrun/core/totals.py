@@ -181,7 +181,8 @@ def amount_text(amount: Decimal, decimals: int) -> str:
 def unreadable(controls: Iterable[ControlTotal]) -> list[str]:
     """Say of which columns some amounts are missing in the total."""
     return [
-        f"{counted(control.unreadable, 'amount')} of {control.column} cannot be read and counts as 0 in the total."
+        f"{counted(control.unreadable, 'amount')} of {control.column} cannot be read "
+        f"and {'counts' if control.unreadable == 1 else 'count'} as 0 in the total."
         for control in controls
         if control.unreadable
     ]

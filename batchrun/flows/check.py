@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from math import inf
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from batchrun.core import duplicates, payloads
+from batchrun.core.causes import Causes
 from batchrun.core.duplicates import Taken
 from batchrun.core.naming import world_name
 from batchrun.core.prepare import Prepared
@@ -41,6 +42,7 @@ class CheckReport:
     duplicates: int = 0
     totals: tuple[ControlTotal, ...] = ()
     problems: list[Problem] = field(default_factory=list)
+    causes: Causes = field(default_factory=Causes)
     notes: list[str] = field(default_factory=list)
     bodies: list[tuple[int, bytes]] = field(default_factory=list)
     seconds: float | None = None
@@ -85,16 +87,19 @@ def check(
     teller: Teller,
     show: int = 0,
     marked: Path | None = None,
+    *,
+    whole: bool = True,
 ) -> CheckReport:
     """Check a job's rows; problems are data, and what keeps the job from being read is raised.
 
-    `marked` is where a copy of the sheet with its bad cells marked is to be written, if there are any.
+    `marked` is where a copy of the sheet with its bad cells marked is to be written, if there are any. Unless the
+    problems are wanted `whole`, or for that copy, only the first of each cause are held, however many rows are bad.
     """
     with loaded(path, choice) as job:
 
         def checked() -> CheckReport:
             with teller.counting("rows checked") as counting:
-                return _checked(job, origins, journal_path, counting, show)
+                return _checked(job, origins, journal_path, counting, show, whole=whole or marked is not None)
 
         return checked() if marked is None else _marked(job, marked, checked)
 
@@ -121,9 +126,11 @@ def _journal_if_any(path: Path | None) -> Journal | None:
     return open_journal(place)
 
 
-def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int) -> CheckReport:
+def _checked(
+    job: LoadedJob, origins: Origins, journal_path: Path | None, counting: Counting, show: int, *, whole: bool
+) -> CheckReport:
     through = Pass(job)
-    tally = _Tally(job, origins, journal_path)
+    tally = _Tally(job, origins, journal_path, whole=whole)
     report = CheckReport(job=job.spec.job, environment=job.choice.environment, rate=job.spec.rate)
     for some in preparing.prepared_chunks(through, counting):
         tally.add(some)
@@ -133,7 +140,8 @@ def _checked(job: LoadedJob, origins: Origins, journal_path: Path | None, counti
     preparing.refuse_no_rows(through)
     tally.finish(through)
     report.rows, report.invalid, report.duplicates = through.rows, tally.invalid, tally.duplicates
-    report.totals, report.problems = tally.totals.controls(), tally.problems
+    report.totals, report.causes = tally.totals.controls(), tally.causes
+    report.problems = tally.problems if whole else tally.causes.first()
     report.seconds = None if job.spec.per_second == inf else tally.runs / job.spec.per_second
     expectations.check_expectations(through, tally.totals)
     expectations.check_limits(through, {State.READY: report.valid}, tally.totals)
@@ -155,7 +163,7 @@ def _next_command(job: LoadedJob, origins: Origins) -> str:
 class _Tally:
     """Counts rows by the state that they would have."""
 
-    def __init__(self, job: LoadedJob, origins: Origins, journal_path: Path | None) -> None:
+    def __init__(self, job: LoadedJob, origins: Origins, journal_path: Path | None, *, whole: bool) -> None:
         self._job = job
         self._world = world_name(job.spec.procedure.id, job.choice.environment, origins.base)
         self._period = tuple((name, job.params[name]) for name in job.spec.once_per)
@@ -163,11 +171,13 @@ class _Tally:
         self.totals = Totals(job.spec.results.summed)
         self.invalid = self.duplicates = self.runs = 0
         self.problems: list[Problem] = []
+        self.causes = Causes()
+        self._whole = whole
         self.taken: dict[int, Taken] = {}
         self.same_sheet: list[str] = []
 
     def add(self, some: list[Prepared]) -> None:
-        self.problems += chain.from_iterable(one.problems for one in some)
+        self._found(chain.from_iterable(one.problems for one in some))
         of_state: dict[State, list[Prepared]] = {}
         for one, state in self._states(some):
             of_state.setdefault(state, []).append(one)
@@ -187,8 +197,14 @@ class _Tally:
                 self.same_sheet += same_sheet.notes(self._journal, self._world, self._job.params, sha256)
             self._journal.close()
 
+    def _found(self, problems: Iterable[Problem]) -> None:
+        found = list(problems)
+        self.causes.add(found)
+        if self._whole:
+            self.problems += found
+
     def _make_invalid(self, one: Prepared, problem: Problem) -> None:
-        self.problems.append(problem)
+        self._found([problem])
         (_, state), *_ = self._states([one])
         if state is not State.INVALID:
             self.invalid += 1

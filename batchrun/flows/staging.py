@@ -13,6 +13,7 @@ import orjson
 
 import batchrun
 from batchrun.core import naming, spec_checks
+from batchrun.core.causes import Causes
 from batchrun.core.conduct import most_refusals
 from batchrun.core.durations import parse_rate
 from batchrun.core.prepare import Prepared
@@ -30,7 +31,6 @@ from batchrun.io.journal_batches import Draft
 from batchrun.model import Problem, State
 
 CHUNK = 2_000
-SHOWN = 20
 SIMULATED = "simulated"
 
 
@@ -190,8 +190,7 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
     """Put every selected row into the journal, and make invalid those whose key comes twice."""
     through = Pass(job)
     period = tuple((name, job.params[name]) for name in job.spec.once_per)
-    invalid = total = 0
-    first: list[Problem] = []
+    invalid, causes = 0, Causes()
     buffer: list[dict[str, object]] = []
     leaders: dict[int, int] = {}
     for position, one in enumerate(preparing.prepared_rows(through, counting)):
@@ -201,8 +200,7 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
         buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period, leader))
         through.read.add(State.READY, one.amounts)
         invalid += one.is_invalid
-        total += len(one.problems)
-        first += one.problems[: max(0, SHOWN - len(first))]
+        causes.add(one.problems)
         if len(buffer) >= CHUNK:
             _flush(journal, buffer)
     _flush(journal, buffer)
@@ -211,10 +209,9 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
         problem = preparing.repeat_problem(through, one)
         _make_invalid(journal, batch_id, one, problem)
         invalid += one.payload is not None
-        total += 1
-        first += [problem] if len(first) < SHOWN else []
+        causes.add([problem])
     if invalid and not job.choice.skip_invalid:
-        raise InvalidRows(sorted(first, key=lambda problem: problem.row), total, invalid, through.rows)
+        raise InvalidRows(causes.first(), causes.counts, invalid, through.rows)
     return through
 
 

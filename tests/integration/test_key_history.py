@@ -143,15 +143,15 @@ def test_near_keys_come_the_likeliest_mistake_first_and_ten_at_most(tmp_path: Pa
             (("INV-1240",), False),
         ]
         assert told.more_similar == 0
-        batch_of(journal, *((f"INV-12{number}4",) for number in "12356789"), days=4)
+        batch_of(journal, *((f"INV-12{letter}4",) for letter in "ABCDEFGH"), days=4)
         told = look(journal, "INV-1204")
         assert (len(told.similar), told.more_similar) == (10, 3)
 
 
 def test_a_key_with_marks_that_json_escapes_is_looked_at_as_it_is(tmp_path: Path) -> None:
     with opened(tmp_path / "journal.db") as journal:
-        batch = batch_of(journal, ('INV "7"\\1204',), ("INV\n1204",))
-        assert names(look(journal, 'INV "7"\\1204')) == [(batch.name, 2)]
+        batch = batch_of(journal, ('INV "x"\\1204',), ("INV\n1204",))
+        assert names(look(journal, 'INV "x"\\1204')) == [(batch.name, 2)]
         assert [one.row.number for one in look(journal, "INV 1204").similar] == [3, 2]
 
 
@@ -198,7 +198,8 @@ def test_fifty_thousand_keys_are_looked_through_quickly(tmp_path: Path) -> None:
         begun = time.process_time()
         told = look(journal, "INV-2026-31234")
         assert time.process_time() - begun < 2
-        assert (len(told.found), told.more_similar) == (1, 38)
+        similar = [one.row.key[0][-5:] for one in told.similar]
+        assert (len(told.found), similar, told.more_similar) == (1, ["13234", "31243", "31324", "32134"], 0)
 
 
 @pytest.fixture

@@ -174,3 +174,7 @@ def test_empty_cells_of_a_required_field_and_near_names_are_told() -> None:
     assert "a near match: look whether it is meant" in drafted(
         {"customer": {"type": "object", "properties": {"email": TEXT}}}, seen
     )
+
+
+def test_the_only_row_that_was_looked_at_is_told_in_the_singular() -> None:
+    assert "names a row: filled in the 1 row looked at" in drafted({"a": TEXT}, sample(Invoice_No=["A1"]))

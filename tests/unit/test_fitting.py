@@ -85,8 +85,8 @@ OPEN: list[tuple[dict[str, Any], list[Cell], str]] = [
     ),
     (
         DATE,
-        ["31.10.26"],
-        "\"31.10.26\": not a date such as 2026-10-31; declare its form, as in `date_format: '%d/%m/%Y'`",
+        ["31.11.2026"],
+        '"31.11.2026": the calendar has no such day; correct the cell',
     ),
     (BOOLEAN, ["maybe"], '"maybe": neither true nor false; say what it means, as in `map: {Y: true, N: false}`'),
     (

@@ -35,7 +35,17 @@ def apart(one: str, other: str) -> str | None:
         ("INV-1204", "VIN-1204", None),
         ("INV-1204", "INV-12044", near_keys.LEFT_OUT),
         ("INV-1204", "NV-1204", near_keys.LEFT_OUT),
-        ("INV-1204", "INV-1304", near_keys.REPLACED),
+        ("INV-1204", "INW-1204", near_keys.REPLACED),
+        ("INV-1204", "INV-12S4", near_keys.REPLACED),
+        ("INV-0012", "INW-12", near_keys.REPLACED),
+        ("INV-1204", "INV-12x04", near_keys.LEFT_OUT),
+        ("INV-1204", "INV-12204", near_keys.LEFT_OUT),
+        ("INV-1104", "INV-104", near_keys.LEFT_OUT),
+        ("INV-0102", "INV-0012", near_keys.SWAPPED),
+        ("INV-1204", "INV-1304", None),
+        ("INV-1204", "INV-120", None),
+        ("INV-1204", "INV-12049", None),
+        ("INV-0003", "INV-0033", None),
         ("INV-1204", "INV-1305", None),
         ("INV-1204", "INV-120444", None),
         ("INV-1204", "INV-13044", None),
@@ -62,6 +72,19 @@ def test_the_likelier_mistake_comes_first() -> None:
     assert sorted(near, reverse=True) == near[::-1]
 
 
+@pytest.mark.parametrize("form", ["RE-2027-{:04d}", "RE-2027-{}", "{:06d}", "{}"])
+def test_the_neighbours_of_a_numbered_key_are_not_near_it(form: str) -> None:
+    wanted = Wanted((form.format(2_003),))
+    near = [number for number in range(10_000) if wanted.likeness((form.format(number),))]
+    assert all(sorted(f"{number:04d}") == sorted("2003") or number in {203, 2_003} for number in near)
+
+
+def test_a_small_number_filled_with_zeros_has_one_key_near_it() -> None:
+    wanted = Wanted(("RE-2027-0003",))
+    near = [f"RE-2027-{number:04d}" for number in range(10_000) if wanted.likeness((f"RE-2027-{number:04d}",))]
+    assert near == ["RE-2027-0030"], "two digits that have changed places"
+
+
 def test_every_slip_passes_the_quick_look() -> None:
     key = "INV-2026-00417"
     wanted = Wanted((key,))
@@ -70,7 +93,7 @@ def test_every_slip_passes_the_quick_look() -> None:
     slips += [key[:place] + "x" + key[place:] for place in range(len(key) + 1)]
     slips += [key[:place] + key[place + 1] + key[place] + key[place + 2 :] for place in range(len(key) - 1)]
     found = [slip for slip in slips if wanted.likeness((slip,)) is not None]
-    assert len(found) > 45
+    assert len(found) > 40
     assert all(wanted.may_be(skeletons(slip)[0]) for slip in found)
 
 

@@ -157,13 +157,14 @@ SCHEMA = fields(
         ("payee", "A", "the schema asks for an object here; map its parts, as in payee.name"),
         ("tags", "A", "the schema asks for a list here; add `split:` or map its places, as in tags[0]"),
         ("amount", {"column": "A", "split": ";"}, "split makes a list, and the schema asks for none here"),
-        ("due", {"param": "period"}, "the param period: not a date such as 2026-10-31; declare its form, as in "),
+        ("due", {"param": "period"}, "the param period: not a date such as 2026-10-31"),
     ],
 )
 def test_a_target_must_fit_the_schema(target: str, source: Any, message: str) -> None:
     (found,) = schema_faults(spec_of({target: source}, params=PERIOD), SCHEMA, {"period": "2026-10"})
     assert found.place == ("data", target)
     assert found.message.startswith(message)
+    assert "correct the cell" not in found.message
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,13 @@ def test_amounts_that_cannot_be_read_are_told_beside_the_total() -> None:
     assert said == "1 amount of Net cannot be read and counts as 0 in the total."
 
 
+def test_several_unreadable_amounts_are_told_in_the_plural() -> None:
+    totals = Totals(["Net"])
+    totals.add_all(State.INVALID, [[None]] * 1_200)
+    (said,) = unreadable(totals.controls())
+    assert said == "1,200 amounts of Net cannot be read and count as 0 in the total."
+
+
 def test_programs_get_a_point_and_people_get_thousands() -> None:
     assert amount_text(Decimal("1827.8"), 2) == "1827.80"
     assert grouped(Decimal("1827.8"), 2) == "1,827.80"
