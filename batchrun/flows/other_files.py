@@ -10,7 +10,6 @@ from batchrun.io import system
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".csv.gz", ".tsv.gz")
 JOBS = (".yaml", ".yml")
 PLAN, APPROVAL = ".plan.json", ".approval.json"
-NO_PACKS = (*JOBS, *SHEETS, ".json")
 
 
 def refuse_no_job(path: Path) -> None:
@@ -34,17 +33,11 @@ def refuse_no_plan(path: Path) -> None:
     if _is(path, SHEETS):
         plan = path.with_suffix(".json")
         named = f"; the plan itself is {plan.name}" if plan.is_file() else ""
-        raise PlanRefused(f"{path.name} is a workbook, and no plan{named}; nothing was sent")
+        raise PlanRefused(f"{path.name} is a workbook, and no plan{named}; nothing was sent", code="no-plan")
     if _is(path, (APPROVAL,)):
-        raise PlanRefused(f"{path.name} is an approval; name the plan that it approves. Nothing was sent")
+        raise PlanRefused(f"{path.name} is an approval; name the plan of it. Nothing was sent", code="no-plan")
     if _is(path, JOBS):
-        raise PlanRefused(f"{path.name} is a job, and no plan of it; nothing was sent")
-
-
-def refuse_no_pack(path: Path) -> None:
-    """Refuse what can be no evidence pack, altered or not: a sheet, a job, a plan."""
-    if _is(path, NO_PACKS):
-        raise BadCommandLine(f"{path.name} is no evidence pack; one is a .zip file, made by: batchrun evidence BATCH")
+        raise PlanRefused(f"{path.name} is a job, and no plan of it; nothing was sent", code="no-plan")
 
 
 def _is(path: Path, endings: tuple[str, ...]) -> bool:

@@ -95,7 +95,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         totals=figures.totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
-        next=None if _is_being_sent(journal, batch, counts) else next_command(batch, counts, hold),
+        next=next_command(batch, counts, hold),
         interrupted=interrupted,
         disproof=disproof(figures.proof, batch.name),
     )
@@ -103,12 +103,12 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
 
 def _abandoned(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> str | None:
     """Say that nobody sends what is left: the sender was killed before it could say why it stopped."""
-    if not any(state in UNSENT for state in counts) or _is_being_sent(journal, batch, counts):
+    if not any(state in UNSENT for state in counts) or is_being_sent(journal, batch, counts):
         return None
     return "the program that was sending ended before its end"
 
 
-def _is_being_sent(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> bool:
+def is_being_sent(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> bool:
     """Tell whether a program is sending what is left of a batch; then there is nothing to do but to wait for it."""
     return any(state in UNSENT for state in counts) and system.is_locked(journal.lock_file(batch.id))
 

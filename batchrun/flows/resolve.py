@@ -47,6 +47,7 @@ class Assurance:
 
 def refuse_without_doubts(journal: Journal, batch: Batch) -> None:
     """Refuse a batch of which nothing is to be settled, before anybody looks for a sheet that it has not."""
+    refuse_purged(journal, batch, "and none of its rows is in doubt")
     with journal.reading() as connection:
         counts = journal_batches.counts(connection, [batch.id]).get(batch.id, {})
     if not counts.keys() & {State.IN_DOUBT, State.SENDING}:

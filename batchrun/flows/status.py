@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from batchrun.flows.finding import find_batch
-from batchrun.flows.outcome import Outcome, outcome_of
+from batchrun.flows.outcome import Outcome, is_being_sent, outcome_of
 from batchrun.flows.purged import tell_purged
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_purges, system
+from batchrun.io import journal_batches, journal_purges
 from batchrun.io.journal import Journal, open_journal
 from batchrun.io.journal_batches import Batch
 from batchrun.model import State
@@ -108,7 +108,7 @@ def _line(journal: Journal, batch: Batch, counts: Mapping[State, int]) -> BatchL
         simulated=batch.simulated,
         created_at=batch.created_at,
         counts=counts,
-        sending=(State.READY in counts or State.SENDING in counts) and system.is_locked(journal.lock_file(batch.id)),
+        sending=is_being_sent(journal, batch, counts),
         stopped=batch.stopped,
         workbook=batch.workbook if batch.workbook_sha256 else None,
     )
@@ -120,6 +120,7 @@ def one_batch(named: str, journal_path: Path | None, teller: Teller) -> Outcome:
     try:
         batch = find_batch(journal, named, teller)
         tell_purged(journal, batch, teller)
-        return outcome_of(journal, batch.name)
+        outcome = outcome_of(journal, batch.name)
+        return replace(outcome, next=None) if is_being_sent(journal, batch, outcome.counts) else outcome
     finally:
         journal.close()

@@ -17,7 +17,6 @@ from batchrun.core.evidence_checks import BatchCheck
 from batchrun.core.totals import as_json
 from batchrun.errors import COMPLETED, NEEDS_ATTENTION, BadCommandLine
 from batchrun.flows import approved_evidence
-from batchrun.flows.other_files import refuse_no_pack
 from batchrun.io.evidence_reading import Broken, Pack, open_pack
 from batchrun.io.journal_extract import EXTRACTS
 from batchrun.model import ControlTotal, State
@@ -70,7 +69,6 @@ def verify(path: Path, manifest_sha256: str | None = None) -> Verdict:
     """Check a pack; `manifest_sha256` is the manifest's hash as somebody wrote it down."""
     wanted = _sha256(manifest_sha256)
     place = path.expanduser().resolve()
-    refuse_no_pack(place)
     try:
         with open_pack(place) as pack:
             return weigh(place, pack, wanted)

@@ -78,7 +78,7 @@ def test_a_plan_that_was_altered_cannot_be_approved(desk: PlanDesk) -> None:
     assert desk.approve().ended(2).document["error"]["code"] == "plan-altered"
     assert "no plan at" in desk.approve(plan="none.plan.json").ended(2).document["error"]["message"]
     assert "cannot be read" in desk.approve(plan="state").ended(2).document["error"]["message"]
-    assert desk.approve(plan="payouts.csv").ended(2).document["error"]["code"] == "plan-altered"
+    assert desk.approve(plan="payouts.csv").ended(2).document["error"]["code"] == "no-plan"
 
 
 def test_a_key_is_made_once_is_private_and_its_private_half_is_never_shown(desk: PlanDesk) -> None:

@@ -150,12 +150,12 @@ def test_the_workbook_holds_all_of_it_and_is_never_written_over(desk: MonthlyDes
     assert place.read_bytes() == before
 
 
-def test_without_a_batch_it_says_so_and_what_to_run(desk: MonthlyDesk) -> None:
+def test_without_a_batch_it_says_so_and_runs_nothing(desk: MonthlyDesk) -> None:
     desk.sheet(NOVEMBER, "payouts-11.csv")
     nothing = desk.compare("--json").ended(2)
     assert set(nothing.document) == KEYS
     assert "holds no batch of payouts in sandbox" in nothing.words
-    assert "Next: batchrun run payouts.yaml" in nothing.words
+    assert "Next: batchrun status" in nothing.words
     assert not desk.journal.exists()
     desk.month(10, OCTOBER)
     desk.compare("--json", "-e", "live").ended(2)

@@ -168,7 +168,7 @@ def test_what_is_no_total_is_a_bad_command_line(desk: QuickCommands, name: str, 
 
 def test_a_number_that_could_not_even_be_written_down_is_no_amount(desk: QuickCommands) -> None:
     told = stopped(desk, "--expect-total", "Amount EUR=1e-999999999", code="bad-command-line")
-    assert told == '--expect-total: "1e-999999999" is no amount; write for example Amount EUR=48210.55'
+    assert told == "--expect-total: \"1e-999999999\" is no amount; write for example 'Amount EUR=48210.55'"
 
 
 def test_blanks_around_a_totals_name_do_not_make_it_another(desk: QuickCommands) -> None:
