@@ -61,7 +61,7 @@ class Screen:
         if not system.can_ask():
             return None
         print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return system.answered_line().strip().lower() in ("y", "yes")
 
     def watching(
         self, counts: Mapping[State, int], per_second: float, unsettled: Collection[State] = UNSETTLED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import select
 import shlex
 import signal
 import socket
@@ -19,6 +20,7 @@ import platformdirs
 from batchrun.errors import JournalUnusable
 
 _SYNC_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "icloud", "nextcloud", "box sync")
+_SOON = 0.25  # seconds
 _NETWORK_TYPES = {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ncpfs", "davfs"}
 
 
@@ -182,6 +184,17 @@ def is_terminal() -> bool:
 def can_ask() -> bool:
     """Tell whether a question can be put and answered."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def answered_line() -> str:
+    """Read the line that somebody types.
+
+    A Ctrl-C that comes just before the reading begins would wait for the line, too; so its coming is looked for first,
+    where the system can wait for a terminal with an end to it.
+    """
+    while sys.platform != "win32" and not select.select([sys.stdin], [], [], _SOON)[0]:
+        pass
+    return sys.stdin.readline()
 
 
 def is_locked(path: Path) -> bool:

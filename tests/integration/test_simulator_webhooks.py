@@ -150,6 +150,8 @@ def test_what_was_not_told_before_a_kill_is_told_after_it_and_the_rest_is_not_to
         second.kill()
     with simulator(*state, knobs=knobs, secret=SECRET):
         events = received(receiver, 2)
-        assert events[-1]["data"]["runId"] == untold
-        assert len(events) <= 3  # a kill between a delivery and its note repeats it
-        assert events[0]["data"]["runId"] == told
+        if events[-1]["data"]["runId"] == told:  # a kill between a delivery and its note repeats it
+            events = received(receiver, 3)
+        ids = [event["data"]["runId"] for event in events]
+        assert ids[0] == told
+        assert sorted(ids[1:]) in ([untold], sorted([told, untold]))
