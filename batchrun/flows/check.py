@@ -193,7 +193,7 @@ class _Tally:
         self.problems.sort(key=lambda problem: problem.row)
         if self._journal is not None:
             if self._job.params and self.runs:
-                sha256 = sha256_of(self._job.input)
+                sha256 = sha256_of(self._job.handed_in)
                 self.same_sheet += same_sheet.notes(self._journal, self._world, self._job.params, sha256)
             self._journal.close()
 

@@ -169,7 +169,7 @@ class Weighing:
         made = self._prepared(here, records)
         problems += [problem for one in made for problem in one.problems]
         self.problems += problems
-        if not problems:
+        if not problems and made[0].payload is not None:
             for old, new, own in zip(records, made, changes, strict=True):
                 yield Corrected(old, NewValues(old.position, new.payload, new.row.cells, new.amounts), own)
 

@@ -49,6 +49,11 @@ class LoadedJob:
     choice: Choice
     outputs: SchemaFile | None = None  # of reviews
 
+    @property
+    def handed_in(self) -> Path:
+        """The file whose bytes are the input's: what came by standard input lies in a temporary one meanwhile."""
+        return self.source.file.path if self.input == Path("-") else self.input
+
 
 @contextlib.contextmanager
 def loaded(path: Path, choice: Choice) -> Iterator[LoadedJob]:

@@ -36,9 +36,14 @@ def report(journal: Journal, batch: Batch, teller: Teller, *, only: str | None, 
     states = _states(only)
     _write_only(journal, batch, teller, states, path)
     outcome = outcome_of(journal, batch.name)
-    if states != (State.REFUSED,) or path.suffix.lower() == ".jsonl" or outcome.next is None:
+    if states != (State.REFUSED,) or path.suffix.lower() == ".jsonl" or not _can_be_corrected(batch, outcome):
         return outcome
     return replace(outcome, next=f"batchrun retry {batch.name} --input {system.shell_word(str(path))}")
+
+
+def _can_be_corrected(batch: Batch, outcome: Outcome) -> bool:
+    """Tell whether `retry --input` would take rows: some were refused, none is left to send, none was approved."""
+    return State.REFUSED in outcome.counts and State.READY not in outcome.counts and not batch.settings.get("plan")
 
 
 def _states(only: str) -> tuple[State, ...]:

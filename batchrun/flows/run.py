@@ -53,7 +53,7 @@ def run(
         _refuse_unplanned(job, run_choice, origins, approved)
         journal = open_journal(journal_path)
         try:
-            sha256 = sha256_of(job.input)
+            sha256 = sha256_of(job.handed_in)
             draft = staging.draft_of(job, origins, run_choice, sha256)
             if approved is not None:
                 draft = planned.proved(approved, job, draft)

@@ -154,6 +154,8 @@ def _workbook(job: LoadedJob, choice: RunChoice) -> Path:
     if job.spec.results.file is not None:
         return job.file.near(spec_checks.fill_params(job.spec.results.file, job.params))
     source = job.input.resolve()
+    if job.input == Path("-"):
+        return source.with_name(f"{job.spec.job}.results.xlsx")
     return source.with_name(f"{source.name.removesuffix(source.suffix)}.results.xlsx")
 
 
@@ -233,5 +235,4 @@ def keep_files(journal: Journal, job: LoadedJob, draft: Draft) -> None:
         journal_files.keep_bytes(connection, job.schema.content)
         if job.outputs is not None:
             journal_files.keep_bytes(connection, job.outputs.content)
-        if job.input != Path("-"):
-            journal_files.keep_file(connection, job.input, draft.input_sha256)
+        journal_files.keep_file(connection, job.handed_in, draft.input_sha256)
