@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
+from typing import Protocol
 
 # The schedule runs this much below the set rate, so that the hard guard below seldom has to hold a send back: what
 # is held back is never caught up. At least 99 % of the rate must be used.
@@ -20,6 +21,22 @@ SHORTEST_SPACING = 0.001
 FEWEST_READINGS = 5.0
 MOST_READINGS = 200.0
 READERS = 8
+# So long before a request may leave, its connection is looked at: soon enough to open another in most networks.
+LOOK_AHEAD = 0.25
+
+
+class Connected(Protocol):
+    """The connection on which a request waits until it may leave.
+
+    Whoever counts requests asks it first and lets it write at once: a request that was counted and then had to wait
+    for a handshake would leave among those that were counted later.
+    """
+
+    def lasts(self, seconds: float) -> bool:
+        """Tell whether a request could be written on it `seconds` from now, as far as anybody can know."""
+
+    async def renew(self) -> None:
+        """Make it last for LOOK_AHEAD seconds. Raise what its owner raises where that cannot be."""
 
 
 def reading_rate(per_second: float) -> float:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from batchrun.core.pacing import Connected
+
 # Turns lie this much further apart than the rate asks for: no process sees what the others really send, so the lateness
 # of one must fit in between.
 HEADROOM = 1.015
@@ -20,12 +22,16 @@ LEASED_SECONDS = 0.5
 
 
 class Account(Protocol):
-    """The pace that all processes with one API key share; `spacing` is how many seconds this one's turns lie apart."""
+    """The pace that all processes with one API key share."""
 
-    spacing: float
+    def expected(self, waiting: int) -> float:
+        """Give the seconds until so many that wait will have had their turns, by what was found last."""
 
-    async def turn(self, waiting: int = 1) -> None:
-        """Wait for a turn; so many wait for one, this one among them."""
+    async def turn(self, connected: Connected, waiting: int = 1) -> bool:
+        """Wait for a turn; so many wait for one, this one among them.
+
+        False where the connection does not last till then. No turn is spent: ask again once it is renewed.
+        """
 
 
 class Turns(NamedTuple):
@@ -52,8 +58,21 @@ def take_turns(taken_until: float, now: float, per_second: float, count: int) ->
     """
     interval = HEADROOM / per_second
     is_sane = taken_until <= now + FURTHEST_SECONDS + FURTHEST_TURNS * interval
-    most = max(LEASED_TURNS, int(LEASED_SECONDS * per_second))
-    return Turns(max(now, taken_until) if is_sane else now, interval, max(1, min(count, most)))
+    number = max(1, min(count, most_at_once(per_second)))
+    return Turns(max(now, taken_until) if is_sane else now, interval, number)
+
+
+def most_at_once(per_second: float) -> int:
+    """Give how many turns anybody may take at once."""
+    return max(LEASED_TURNS, int(LEASED_SECONDS * per_second))
+
+
+def expected_wait(others: float, waiting: int, per_second: float) -> float:
+    """Give the seconds until so many have had their turns, where `others` is how long those of others go on.
+
+    Whoever takes all that may be taken at once lets the others take theirs before taking more.
+    """
+    return others * -(-waiting // most_at_once(per_second)) + waiting * HEADROOM / per_second
 
 
 def was_set_back(leased: tuple[float, float], now: tuple[float, float]) -> bool:

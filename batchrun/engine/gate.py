@@ -6,11 +6,11 @@ import asyncio
 from math import inf
 
 from batchrun.core.answers import Fault, Seen
-from batchrun.core.pacing import Pace, Window
+from batchrun.core.pacing import LOOK_AHEAD, Connected, Pace, Window
 from batchrun.core.shared_pace import Account
 from batchrun.engine.ports import Clock
 
-NAP = 0.25
+NAP = LOOK_AHEAD
 HELD_UP = 0.25
 NOT_SENT = Seen(fault=Fault.NOT_CONNECTED, left=False, detail="not sent, because sending had stopped")
 """What is seen of a send that was called off."""
@@ -25,8 +25,9 @@ class Gate:
 
     `turn` is taken before a row's intent is committed; `write` is awaited when the connection stands, so that slow
     commits and handshakes cannot push two sends together. A send that is held up there stands on an open connection,
-    which the server may close meanwhile; so turns that run ahead of the writes wait for them. Where an account's pace
-    is shared with other processes, each write waits for a turn of that, too.
+    which the server may close meanwhile; so turns that run ahead of the writes wait for them, and no send is counted
+    before its connection was seen to be fit. Where an account's pace is shared with other processes, each write waits
+    for a turn of that, too.
     """
 
     def __init__(self, per_second: float, clock: Clock, account: Account | None = None) -> None:
@@ -65,44 +66,57 @@ class Gate:
             await self._clock.sleep(min(wait, NAP))
         return False
 
-    async def write(self) -> None:
+    async def write(self, connected: Connected) -> None:
         """Wait until one more send fits into the window, then count it; who came first goes first.
 
-        Raise CalledOff where the gate is closed by then: where a pace is shared, that wait can be long.
+        Whose connection does not last so long renews it, while the others go on. Raise CalledOff where the gate is
+        closed by then, for where a pace is shared the wait can be long; and what renewing raises.
         """
-        now = self._clock.monotonic()
-        interval = max(self._at_write.interval, self._account.spacing if self._account is not None else 0.0)
-        wait = self._at_write.wait(now) + self._held * interval
-        if wait > HELD_UP:
-            self._no_turn_before = now + wait + interval
+        self._hold_turns()
         self._held += 1
         try:
-            async with self._in_order:
-                await self._fit()
+            while not await self._fit(connected):
+                await connected.renew()
         finally:
             self._held -= 1
 
-    async def _fit(self) -> None:
-        while True:
-            self._refuse_closed()
-            now = self._clock.monotonic()
-            wait = max(self._window.wait(now), self._at_write.wait(now))
-            if wait <= 0:
-                if self._account is not None:
-                    await self._turn_of(self._account)
-                    now = self._clock.monotonic()
-                self._window.take(now)
-                self._at_write.take(now)
-                return
-            await self._clock.sleep(min(wait, NAP))
+    def _hold_turns(self) -> None:
+        """Let turns wait where this send will be held up."""
+        now = self._clock.monotonic()
+        wait = self._at_write.wait(now) + self._held * self._at_write.interval
+        if self._account is not None:
+            wait = max(wait, self._account.expected(self._held))
+        if wait > HELD_UP:
+            self._no_turn_before = now + wait + self._at_write.interval
 
-    async def _turn_of(self, account: Account) -> None:
-        turn = asyncio.ensure_future(account.turn(self._held))
+    async def _fit(self, connected: Connected) -> bool:
+        async with self._in_order:
+            while (wait := self._wait()) > 0:
+                if wait <= LOOK_AHEAD and not connected.lasts(wait):
+                    return False
+                await self._clock.sleep(min(wait, NAP))
+            if self._account is not None and not await self._turn_of(self._account, connected):
+                return False
+            # Nothing is awaited between this look and the write.
+            if not connected.lasts(0.0):
+                return False
+            now = self._clock.monotonic()
+            self._window.take(now)
+            self._at_write.take(now)
+            return True
+
+    def _wait(self) -> float:
+        self._refuse_closed()
+        now = self._clock.monotonic()
+        return max(self._window.wait(now), self._at_write.wait(now))
+
+    async def _turn_of(self, account: Account, connected: Connected) -> bool:
+        turn = asyncio.ensure_future(account.turn(connected, self._held))
         try:
             while not turn.done():
                 await asyncio.wait([turn], timeout=NAP)
                 self._refuse_closed()
-            turn.result()
+            return turn.result()
         finally:
             turn.cancel()
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from batchrun.core.answers import Seen, Verdict
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import Connected
 from batchrun.model import State
 
 
@@ -93,7 +94,7 @@ class FollowerJournal(Protocol):
         """
 
 
-BeforeWrite = Callable[[], Awaitable[None]]
+BeforeWrite = Callable[[Connected], Awaitable[None]]
 
 
 class Runner(Protocol):

@@ -12,7 +12,8 @@ from typing import Self
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
-from batchrun.core.shared_pace import Turns, is_late, take_turns, was_set_back
+from batchrun.core.pacing import LOOK_AHEAD, Connected
+from batchrun.core.shared_pace import Turns, expected_wait, is_late, take_turns, was_set_back
 from batchrun.errors import BatchrunError
 from batchrun.io.api_key import ApiKey
 from batchrun.io.journal import Journal
@@ -32,9 +33,7 @@ class AccountPace:
         self._in_order: tuple[asyncio.AbstractEventLoop, asyncio.Lock] | None = None
         self._waiting = 0
         self._last = 0.0
-        self.spacing = 0.0
-        """Seconds between this process's own turns, as they were leased last: more than the account's own where others
-        send, too."""
+        self._others = 0.0  # how long the turns of others went on when turns were leased last
 
     def __enter__(self) -> Self:
         return self
@@ -43,14 +42,21 @@ class AccountPace:
         self._thread.submit(self._journal.close).result()
         self._thread.shutdown()
 
-    async def turn(self, waiting: int = 1) -> None:
-        """Wait for a turn of this process's own; who came first goes first. Turns are leased for all that wait."""
+    async def turn(self, connected: Connected, waiting: int = 1) -> bool:
+        """Wait for a turn of this process's own; who came first goes first. Turns are leased for all that wait.
+
+        False where the connection does not last till then: the turn is kept for whoever asks next.
+        """
         self._waiting += waiting
         try:
             async with self._lock():
-                await self._turn()
+                return await self._turn(connected)
         finally:
             self._waiting -= waiting
+
+    def expected(self, waiting: int) -> float:
+        """Give the seconds until so many that wait will have had their turns."""
+        return expected_wait(max(0.0, self._others), waiting, self._per_second)
 
     def _lock(self) -> asyncio.Lock:
         # A command may run one loop after another, and a lock belongs to one of them.
@@ -59,15 +65,17 @@ class AccountPace:
             self._in_order = loop, asyncio.Lock()
         return self._in_order[1]
 
-    async def _turn(self) -> None:
+    async def _turn(self, connected: Connected) -> bool:
         while True:
             moment = await self._next()
-            wait = moment - time.time()
-            if wait > 0:
-                await asyncio.sleep(wait)
+            for ahead in (LOOK_AHEAD, 0.0):
+                await asyncio.sleep(moment - ahead - time.time())
+                if not connected.lasts(max(0.0, moment - time.time())):
+                    self._leased.appendleft(moment)
+                    return False
             if not is_late(moment, time.time()):
                 self._last = moment
-                return
+                return True
 
     async def _next(self) -> float:
         now = time.time()
@@ -78,7 +86,7 @@ class AccountPace:
         if not self._leased:
             self._leased_at = (now, time.monotonic())
             turns = await asyncio.get_running_loop().run_in_executor(self._thread, self._lease, self._waiting)
-            self.spacing = (turns.end - now) / turns.number
+            self._others = turns.first - time.time()
             self._leased.extend(turns.moments())
         return self._leased.popleft()
 

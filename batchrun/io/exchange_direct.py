@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from batchrun.core.answers import Fault
+from batchrun.core.pacing import LOOK_AHEAD
 from batchrun.io.exchange_answer import Answer, Broken, TooLong
 from batchrun.io.exchange_progress import (
     BODY_SENT,
@@ -35,6 +36,7 @@ TRIES = 3
 # What came while this process stood still is an answer still, however late it is read; but a server may see to it that
 # something has always come. So many pieces hold all that may come before an answer's status, and the longest answer.
 OVERTIME = (4, 100)
+CLOSED_AGAIN = "the connection was closed again, before anything was sent"
 LATE_ANSWER, LATE_END = "no answer came in time", "the answer did not end in time"
 _IN_A_TARGET = re.compile(r"[!-~]+")
 _IN_A_HEADER = re.compile(r"[!-~](?:[ -~]*[!-~])?")
@@ -88,6 +90,7 @@ class Direct:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         self._idle_since = 0.0
+        self._closed = 0
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -102,9 +105,11 @@ class Direct:
 
     async def carry(self, method: str, path: str, body: bytes | None, progress: Progress) -> Outcome:
         """Carry one request there and its answer back, into `progress`."""
+        self._closed = 0
         try:
             request = self._request(method, path, body)
-            wire = await self._ready(method, progress)
+            wire = await self._ready(progress)
+            await progress.trace(HEADER_STARTED, {"request": Going(method.encode())})
             progress.left = True
             wire.write(request)
             progress.reusable = await self._answered(wire, method, progress)
@@ -113,28 +118,40 @@ class Direct:
             return _outcome(error)
         return Outcome()
 
-    async def _ready(self, method: str, progress: Progress) -> Wire:
+    async def _ready(self, progress: Progress) -> Wire:
         """Give an open connection, with the turn in hand. Between this and the write nothing may be awaited."""
         for _ in range(TRIES):
-            wire = await self._connected()
-            await progress.take_turn()
-            await progress.trace(HEADER_STARTED, {"request": Going(method.encode())})
-            await wire.settle()
-            if self._is_fresh(wire):
-                return wire
-            self._drop()
-        raise _NotOpened("the connection was closed again, before anything was sent")
+            if not self.lasts(0.0):
+                await self.renew()
+            self._closed = 0
+            await progress.take_turn(self)
+            if self._wire is not None and self.lasts(0.0):  # a turn that comes at once has asked for no look
+                return self._wire
+        raise _NotOpened(CLOSED_AGAIN)
 
-    def _is_fresh(self, wire: Wire) -> bool:
-        return wire.is_quiet() and self._loop.time() - self._idle_since <= IDLE_SECONDS
+    def lasts(self, seconds: float) -> bool:
+        """Tell whether the connection is quiet, and was of use so lately that the server will still have it then."""
+        wire = self._wire
+        fresh = self._loop.time() + seconds - self._idle_since <= IDLE_SECONDS
+        return fresh and wire is not None and wire.is_quiet()
+
+    async def renew(self) -> None:
+        """Open another connection, unless this one lasts once the loop has taken in what came on it."""
+        if self._wire is not None:
+            await self._wire.settle()
+            if self.lasts(LOOK_AHEAD):
+                return
+            self._closed += not self._wire.is_quiet()
+            self._drop()
+        if self._closed >= TRIES:
+            raise _NotOpened(CLOSED_AGAIN)
+        self._wire = await self._connected()
+        self._idle_since = self._loop.time()
 
     async def _connected(self) -> Wire:
-        if self._wire is not None and self._is_fresh(self._wire):
-            return self._wire
-        self._drop()
         try:
             async with asyncio.timeout(self._route.connect_seconds):
-                self._wire = await self._opened(address_of(self._route.origin))
+                return await self._opened(address_of(self._route.origin))
         except TimeoutError:
             raise _NotOpened("no connection could be made in time") from None
         except ssl.SSLError:
@@ -143,8 +160,6 @@ class Direct:
             raise _NotOpened(_words(error)) from None
         except (ValueError, OverflowError):  # a name or a port that only the system knows to be none
             raise _BadAddress from None
-        self._idle_since = self._loop.time()
-        return self._wire
 
     async def _opened(self, address: Address) -> Wire:
         _, wire = await self._loop.create_connection(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from batchrun.core.answers import Fault, Seen
+from batchrun.core.pacing import Connected
 from batchrun.core.shared_pace import Account
 from batchrun.io.api_key import ApiKey
 
@@ -24,7 +25,7 @@ CONNECT_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 READ_SECONDS = 60.0
 
-BeforeWrite = Callable[[], Awaitable[None]]
+BeforeWrite = Callable[[Connected], Awaitable[None]]
 Milestone = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
@@ -57,10 +58,10 @@ class Route:
     connect_seconds: float = CONNECT_SECONDS
     account: Account | None = field(default=None, repr=False)
 
-    async def turn(self) -> None:
+    async def turn(self, connected: Connected) -> None:
         """Wait for a turn of the account's, where its pace is shared."""
-        if self.account is not None:
-            await self.account.turn()
+        while self.account is not None and not await self.account.turn(connected):
+            await connected.renew()
 
     def __str__(self) -> str:
         if not self.proxy:
@@ -82,7 +83,6 @@ class Progress:
     def __init__(self, before_write: BeforeWrite, route: Route, longest_body: int) -> None:
         self._before_write = before_write
         self._route = route
-        self._has_turn = False
         self.longest_body = longest_body
         self.at_milestone: Milestone | None = None
         self.left = False
@@ -96,13 +96,9 @@ class Progress:
         if self.at_milestone is not None:
             await self.at_milestone(name, info)
 
-    async def take_turn(self) -> bool:
-        """Await the turn of this exchange, once however many connections it takes; tell whether it was now."""
-        if self._has_turn:
-            return False
-        await self._before_write()
-        self._has_turn = True
-        return True
+    async def take_turn(self, connected: Connected) -> None:
+        """Await the turn of this exchange, on a connection that lasts till then; it must be used at once."""
+        await self._before_write(connected)
 
     def seen(self, outcome: Outcome) -> Seen:
         """Give what was seen of the exchange, without the key."""

@@ -49,14 +49,20 @@ class _Journey:
             self.deadline.reschedule(_now() + self._route.connect_seconds)
         elif name == HEADER_STARTED:
             self.deadline.reschedule(None)
-            await self._take_turn()
+            await self._progress.take_turn(self)
+            if not self.lasts(0.0):  # a turn that did not ask
+                raise _WentStale
             self._progress.left = True
             # An answer that trickles outlives every read timeout, so the whole exchange has an end of its own.
             self.deadline.reschedule(_now() + self._route.write_seconds + self._route.read_seconds)
 
-    async def _take_turn(self) -> None:
-        if await self._progress.take_turn() and _now() - self._idle_since > IDLE_SECONDS:
-            raise _WentStale
+    def lasts(self, seconds: float) -> bool:
+        """Tell whether the connection was of use so lately that the proxy and the server will still have it then."""
+        return _now() + seconds - self._idle_since <= IDLE_SECONDS
+
+    async def renew(self) -> None:
+        """Give the connection up: httpx opens another only for another request."""
+        raise _WentStale
 
 
 class Proxied:
@@ -102,11 +108,10 @@ class Proxied:
                 await journey.stream.aclose()
 
     async def _carried(self, method: str, path: str, body: bytes | None, progress: Progress) -> None:
-        try:
-            await self._carry(method, path, body, progress)
-        except _WentStale:
+        while True:
+            with contextlib.suppress(_WentStale):
+                return await self._carry(method, path, body, progress)
             await self.aclose()
-            await self._carry(method, path, body, progress)
 
     async def _carry(self, method: str, path: str, body: bytes | None, progress: Progress) -> None:
         request = httpx.Request(

@@ -232,6 +232,16 @@ class FakeApi:
         return [ScriptedRunner(self) for _ in range(count)]
 
 
+class Sound:
+    """A connection that always lasts."""
+
+    def lasts(self, seconds: float) -> bool:
+        return True
+
+    async def renew(self) -> None:
+        raise AssertionError("it lasts")
+
+
 class ScriptedRunner:
     """One connection of the scripted API; not for two calls at once, like the real one."""
 
@@ -269,7 +279,7 @@ class ScriptedRunner:
         if isinstance(answer, Seen) and not answer.left:
             await asyncio.sleep(api.latency)
             return answer
-        await before_write()
+        await before_write(Sound())
         api.bodies.append(body)
         api.times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(api.latency + number * 1e-7)  # of two answers the earlier request's comes first

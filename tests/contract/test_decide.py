@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 import pytest
-from fakes import FakeApi, FakeClock, FakeWatch, reading, unreached, virtually
+from fakes import FakeApi, FakeClock, FakeWatch, Sound, reading, unreached, virtually
 
 from batchrun.core.answers import Fault, Seen
 from batchrun.core.conduct import Stop
@@ -46,7 +46,7 @@ class Endpoint:
     seconds: float = 0.0
 
     async def decide(self, run_id: str, body: bytes, before_write: BeforeWrite) -> Seen:
-        await before_write()
+        await before_write(Sound())
         self.came.append((run_id, body, asyncio.get_running_loop().time()))
         times = sum(one == run_id for one, _, _ in self.came)
         await asyncio.sleep(self.seconds)

@@ -27,6 +27,7 @@ from fakes import (
 
 from batchrun.core.answers import Seen
 from batchrun.core.conduct import Policy, Stop
+from batchrun.core.pacing import Connected
 from batchrun.core.shared_pace import Account
 from batchrun.engine.dispatch import PROBE_SECONDS, Dispatcher
 from batchrun.engine.gate import Gate
@@ -149,10 +150,12 @@ def test_a_row_that_another_process_moved_is_not_sent() -> None:
 class SlowAccount:
     """A pace that others use, too: each turn is a minute away."""
 
-    spacing = 60.0
+    def expected(self, waiting: int) -> float:
+        return 60.0 * waiting
 
-    async def turn(self, waiting: int = 1) -> None:
+    async def turn(self, connected: Connected, waiting: int = 1) -> bool:
         await asyncio.sleep(60.0 * waiting)
+        return True
 
 
 def test_a_row_that_waits_for_a_turn_of_the_account_is_not_sent_after_a_stop() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 
 import pytest
-from fakes import FakeClock, virtually
+from fakes import FakeClock, Sound, virtually
 
 from batchrun.engine.gate import Gate
 
@@ -34,7 +35,7 @@ def writes(
                 turns += 1
                 await asyncio.sleep(between(turns))
                 came = clock.monotonic()
-                await gate.write()
+                await gate.write(Sound())
                 times.append(clock.monotonic())
                 held.append(times[-1] - came)
                 await asyncio.sleep(0.02)
@@ -76,6 +77,65 @@ def test_slow_rates_hold_in_their_own_windows(rate: float, span: float) -> None:
 def test_the_rate_is_reached(rate: float, delays: str) -> None:
     times, _ = writes(rate, 8, 60.0, DELAYS[delays])
     assert len(times) / 60 >= rate * 0.975
+
+
+@dataclass
+class Aging:
+    """A connection that a server closes when it was idle for 0.4 s, and that takes its time to be opened."""
+
+    clock: FakeClock
+    handshake: Callable[[], float]
+    renewed: int = 0
+    used_at: float = -inf
+
+    def lasts(self, seconds: float) -> bool:
+        return self.clock.monotonic() + seconds - self.used_at <= 0.4
+
+    async def renew(self) -> None:
+        self.renewed += 1
+        await asyncio.sleep(self.handshake())
+        self.used_at = self.clock.monotonic()
+
+
+def writes_on_connections(
+    rate: float, senders: int, seconds: float, handshakes: Sequence[float]
+) -> tuple[list[float], int]:
+    """Send for some time on connections that age; give the moments of the writes, and how often one was renewed."""
+
+    async def go() -> tuple[list[float], int]:
+        clock = FakeClock()
+        gate = Gate(rate, clock)
+        times: list[float] = []
+
+        async def send(connection: Aging) -> None:
+            while clock.monotonic() < seconds and await gate.turn():
+                if not connection.lasts(0.0):
+                    await connection.renew()
+                await gate.write(connection)
+                assert connection.lasts(0.0)
+                times.append(clock.monotonic())
+                connection.used_at = clock.monotonic()
+
+        dice = random.Random(senders)
+        connections = [Aging(clock, lambda: dice.choice(handshakes)) for _ in range(senders)]
+        await asyncio.gather(*map(send, connections))
+        return times, sum(one.renewed for one in connections)
+
+    return virtually(go)
+
+
+@pytest.mark.parametrize(("handshakes", "used"), [((0.05, 0.3), 0.97), ((0.05, 0.3, 0.3, 1.1), 0.8)])
+@pytest.mark.parametrize("senders", [2, 8, 32])
+@pytest.mark.parametrize("rate", [1.0, 5.0, 20.0, 100.0])
+def test_a_send_is_counted_when_it_leaves_however_long_its_connection_takes(
+    rate: float, senders: int, handshakes: Sequence[float], used: float
+) -> None:
+    """One that was counted, and then had to open another connection, would leave among those counted later."""
+    times, renewed = writes_on_connections(rate, senders, 30.0, handshakes)
+    assert most_in_a_window(times, 0.999_999) <= rate
+    assert renewed <= 2 * len(times) + senders
+    if rate <= senders:
+        assert len(times) / 30 >= rate * used
 
 
 def test_the_first_send_is_no_burst() -> None:
@@ -121,7 +181,7 @@ def test_without_a_rate_nobody_waits_until_the_pace_is_slowed_down() -> None:
             if number == 50:
                 gate.pace.slow_down(clock.monotonic(), 5.0)
             assert await gate.turn()
-            await gate.write()
+            await gate.write(Sound())
             moments.append(clock.monotonic())
         return moments
 

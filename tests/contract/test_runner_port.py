@@ -14,6 +14,7 @@ from fault_server import FaultServer, answers, closed_port, message, stalls
 
 from batchrun.core.answers import Context, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import Connected
 from batchrun.core.readings import read
 from batchrun.engine.ports import Runner
 from batchrun.io.api_key import ApiKey
@@ -32,7 +33,7 @@ class Api:
     log: list[str] = field(default_factory=list)
 
     async def start(self, body: bytes = b'{"data":{}}') -> Seen:
-        async def turn() -> None:
+        async def turn(_: Connected) -> None:
             self.log.append(f"turn after {len(self.heard())}")
 
         seen = await self.runner.start(body, turn)

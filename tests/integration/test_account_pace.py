@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,21 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal.close()
 
 
+class Lasting:
+    """A connection that lasts for some time from when it was made; for ever where none is told."""
+
+    def __init__(self, seconds: float = inf) -> None:
+        self._seconds = seconds
+        self._made = time.monotonic()
+
+    def lasts(self, seconds: float) -> bool:
+        return time.monotonic() + seconds - self._made <= self._seconds
+
+    async def renew(self) -> None:
+        await asyncio.sleep(0.01)
+        self._made = time.monotonic()
+
+
 async def turns(pace: AccountPace, count: int, workers: int = 4) -> list[float]:
     """Take so many turns with some workers; give when each was had."""
     had: list[float] = []
@@ -33,7 +49,7 @@ async def turns(pace: AccountPace, count: int, workers: int = 4) -> list[float]:
         while len(had) < count:
             had.append(0.0)
             place = len(had) - 1
-            await pace.turn()
+            assert await pace.turn(Lasting())
             had[place] = time.time()
 
     await asyncio.gather(*(work() for _ in range(workers)))
@@ -58,12 +74,12 @@ def test_one_that_sends_alone_has_the_whole_pace(journal: Journal) -> None:
     with AccountPace(journal, KEY, 400) as pace:
         moments = asyncio.run(turns(pace, 100))
     assert max(moments) - min(moments) < 2 * 100 / 400
-    assert pace.spacing < 0.1
+    assert pace.expected(4) < 0.1
 
 
 def test_one_who_waits_alone_takes_no_turns_that_others_could_have(journal: Journal) -> None:
     async def one_turn(pace: AccountPace) -> None:
-        await pace.turn()
+        assert await pace.turn(Lasting())
 
     with AccountPace(journal, KEY, 2) as one, AccountPace(journal, KEY, 2) as two:
         begun = time.monotonic()
@@ -71,6 +87,37 @@ def test_one_who_waits_alone_takes_no_turns_that_others_could_have(journal: Jour
         asyncio.run(one_turn(two))  # another loop, too
         asyncio.run(one_turn(two))
     assert 1.0 <= time.monotonic() - begun < 2.0
+
+
+def test_a_turn_whose_connection_does_not_last_till_then_is_kept_for_whoever_is_ready(journal: Journal) -> None:
+    async def go(pace: AccountPace) -> tuple[list[bool], float]:
+        await pace.turn(Lasting())
+        begun = time.monotonic()
+        had = [await pace.turn(Lasting(0.1)), await pace.turn(Lasting(0.1)), await pace.turn(Lasting())]
+        return had, time.monotonic() - begun
+
+    with AccountPace(journal, KEY, 2) as pace:
+        had, seconds = asyncio.run(go(pace))
+    assert had == [False, False, True]
+    assert seconds < 0.75
+
+
+def test_connections_that_are_renewed_while_they_wait_lose_no_turn(journal: Journal) -> None:
+    async def turn(pace: AccountPace) -> int:
+        connection, renewals = Lasting(0.3), 0
+        while not await pace.turn(connection):
+            await connection.renew()
+            renewals += 1
+        return renewals
+
+    async def go(pace: AccountPace) -> list[int]:
+        return await asyncio.gather(*(turn(pace) for _ in range(8)))
+
+    with AccountPace(journal, KEY, 5) as pace:
+        begun = time.monotonic()
+        renewals = asyncio.run(go(pace))
+    assert sum(renewals) > 0
+    assert time.monotonic() - begun < 8 / 5 + 0.3
 
 
 def test_another_key_has_a_pace_of_its_own(journal: Journal) -> None:
@@ -93,7 +140,7 @@ def test_a_clock_that_is_set_back_while_turns_are_leased_stands_nobody_still(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def go(pace: AccountPace) -> None:
-        await pace.turn(waiting=4)  # so that three more are leased, and not used yet
+        await pace.turn(Lasting(), waiting=4)  # so that three more are leased, and not used yet
         monkeypatch.setattr(account_pace.time, "time", lambda real=time.time: real() - 3600)
         async with asyncio.timeout(5):
             await turns(pace, 5)

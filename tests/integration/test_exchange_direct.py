@@ -23,6 +23,7 @@ from test_runner_api_guards import run_of
 from test_runner_api_table import BODY, KEY, PATH, one_start, route_to
 
 from batchrun.core.answers import Fault, Seen
+from batchrun.core.pacing import Connected
 from batchrun.io.exchange_direct import Direct, address_of
 from batchrun.io.runner_api import RunnerApi
 
@@ -78,7 +79,7 @@ def test_a_connection_that_is_closed_while_the_turn_is_awaited_carries_nothing_a
             server.at_accept = ["close"] * 9
             door = door_to(server)
 
-            async def turn() -> None:
+            async def turn(_: Connected) -> None:
                 await asyncio.sleep(0.02)
 
             seen = await door.start(BODY, turn)
@@ -96,7 +97,7 @@ def test_a_connection_that_is_closed_while_the_turn_is_awaited_is_made_anew() ->
             server.at_accept = ["close"]
             door = door_to(server)
 
-            async def turn() -> None:
+            async def turn(_: Connected) -> None:
                 await asyncio.sleep(0.02)
 
             assert run_of(await door.start(BODY, turn)) == "run_1"
@@ -114,7 +115,7 @@ def test_a_ticket_of_tls_that_waits_unread_costs_no_new_connection() -> None:
             for _ in range(20):
                 door = door_to(server, tls=True)
 
-                async def turn() -> None:
+                async def turn(_: Connected) -> None:
                     await asyncio.sleep(0.002)
 
                 assert run_of(await door.start(BODY, turn)) == "run_1"
@@ -140,7 +141,7 @@ def test_a_long_body_arrives_whole(tls: bool) -> None:
             server.plan = [big]
             door = door_to(server, tls=tls)
 
-            async def turn() -> None: ...
+            async def turn(_: Connected) -> None: ...
 
             assert run_of(await door.start(body, turn)) == "run_1"
             await door.aclose()
@@ -160,7 +161,7 @@ def test_a_request_that_the_server_does_not_take_in_ends_in_time_and_is_unknown(
             server.plan = [deaf]
             door = door_to(server, tls=tls, seconds=0.2)
 
-            async def turn() -> None: ...
+            async def turn(_: Connected) -> None: ...
 
             seen = await door.start(b"x" * 20_000_000, turn)
             await door.aclose()
@@ -185,7 +186,7 @@ def test_an_answer_that_overtakes_its_request_is_kept_and_its_connection_is_not(
             server.plan = [refuses]
             door = door_to(server)
 
-            async def turn() -> None: ...
+            async def turn(_: Connected) -> None: ...
 
             seen = await door.start(b"x" * 20_000_000, turn)
             assert (seen.status, seen.whole, seen.left) == (413, True, True)

@@ -27,11 +27,12 @@ from fault_server import (
     stalls,
     stray,
 )
-from test_runner_api_table import BODY, KEY, NOW, PATH, one_start, route_to
+from test_runner_api_table import BODY, KEY, NOW, PATH, Turn, one_start, route_to
 from ways import way
 
 from batchrun.core.answers import Context, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import Connected
 from batchrun.engine.gate import CalledOff
 from batchrun.io import exchange, exchange_faults, exchange_proxied
 from batchrun.io.api_key import ApiKey
@@ -143,15 +144,9 @@ def test_a_connection_that_grew_stale_while_its_turn_was_awaited_is_made_anew(us
         if used_before:
             await one_start(door)
         before = server.connections
-        writes = 0
-
-        async def slow_turn() -> None:
-            nonlocal writes
-            writes += 1
-            await asyncio.sleep(exchange.IDLE_SECONDS + 0.1)
-
-        seen = await door.start(BODY, slow_turn)
-        assert (run_of(seen), writes) == ("run_1", 1)
+        turn = Turn(exchange.IDLE_SECONDS + 0.1)
+        seen = await door.start(BODY, turn)
+        assert (run_of(seen), turn.counted) == ("run_1", 1)
         assert server.connections - before == (1 if used_before else 2)
 
     assert with_door(work, idle=0.45).posts == (2 if used_before else 1)
@@ -159,7 +154,7 @@ def test_a_connection_that_grew_stale_while_its_turn_was_awaited_is_made_anew(us
 
 @PLAIN_AND_TLS
 def test_a_send_that_is_called_off_at_its_socket_leaves_nothing_and_the_door_recovers(tls: bool) -> None:
-    async def called_off() -> None:
+    async def called_off(_: Connected) -> None:
         await asyncio.sleep(0)
         raise CalledOff
 

@@ -20,10 +20,11 @@ from fault_server import (
     trickles,
     tunnels,
 )
-from test_runner_api_table import BODY, NOW, PATH, one_start, route_to
+from test_runner_api_table import BODY, NOW, PATH, Turn, one_start, route_to
 
 from batchrun.core.answers import Context, Effect, Fault, Seen, judge
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import Connected
 from batchrun.io import exchange
 from batchrun.io.runner_api import RunnerApi
 
@@ -74,7 +75,7 @@ def test_the_turn_is_awaited_when_the_tunnel_stands_just_before_the_post() -> No
             route = replace(route_to("https://127.0.0.1:8443"), tls=certificate()[1])
             door = RunnerApi(replace(route, proxy=f"http://127.0.0.1:{server.port}"), PATH)
 
-            async def turn() -> None:
+            async def turn(_: Connected) -> None:
                 await asyncio.sleep(0.01)
                 log.append("turn")
 
@@ -163,12 +164,10 @@ def test_a_tunnel_that_grew_stale_while_its_turn_was_awaited_is_made_anew() -> N
             route = replace(route_to("https://127.0.0.1:8443"), tls=certificate()[1])
             door = RunnerApi(replace(route, proxy=f"http://127.0.0.1:{server.port}"), PATH)
 
-            async def slow_turn() -> None:
-                await asyncio.sleep(exchange.IDLE_SECONDS + 0.05)
-
-            seen = await door.start(BODY, slow_turn)
+            turn = Turn(exchange.IDLE_SECONDS + 0.05)
+            seen = await door.start(BODY, turn)
             await door.aclose()
-            assert (meaning(seen)[0], server.posts, server.connections) == (Event.RUNNING, 1, 2)
+            assert (meaning(seen)[0], server.posts, server.connections, turn.counted) == (Event.RUNNING, 1, 2, 1)
 
     asyncio.run(go())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ from ways import way
 
 from batchrun.core.answers import Context, Effect, Fault, Seen, Verdict, judge
 from batchrun.core.lifecycle import Event
+from batchrun.core.pacing import Connected
 from batchrun.io.api_key import ApiKey
 from batchrun.io.exchange import Route
 from batchrun.io.runner_api import RunnerApi
@@ -65,15 +66,26 @@ def route_to(origin: str, *, seconds: float = 5.0) -> Route:
     return Route(origin, KEY, None, read_seconds=seconds, write_seconds=seconds / 2, connect_seconds=seconds)
 
 
+@dataclass
+class Turn:
+    """A turn that may be long in coming, and looks at the connection when it comes, as the gate does."""
+
+    seconds: float = 0.0
+    counted: int = 0
+
+    async def __call__(self, connected: Connected) -> None:
+        seconds, self.seconds = self.seconds, 0.0
+        if seconds:
+            await asyncio.sleep(seconds)
+        while not connected.lasts(0.0):
+            await connected.renew()
+        self.counted += 1
+
+
 async def one_start(door: RunnerApi) -> tuple[Seen, int]:
-    writes = 0
-
-    async def before_write() -> None:
-        nonlocal writes
-        writes += 1
-
+    turn = Turn()
     async with asyncio.timeout(10):
-        return await door.start(BODY, before_write), writes
+        return await door.start(BODY, turn), turn.counted
 
 
 def exchange(behaviour: Behaviour, *, seconds: float = 5.0) -> Exchange:

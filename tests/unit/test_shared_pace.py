@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from batchrun.core.shared_pace import FURTHEST_SECONDS, HEADROOM, is_late, take_turns, was_set_back
+from batchrun.core.shared_pace import (
+    FURTHEST_SECONDS,
+    HEADROOM,
+    expected_wait,
+    is_late,
+    most_at_once,
+    take_turns,
+    was_set_back,
+)
 
 NOW = 1_790_000_000.0
 
@@ -66,3 +74,10 @@ def test_no_window_holds_more_turns_than_the_rate_even_if_each_is_as_late_as_it_
 def test_a_turn_is_late_once_it_has_passed_by_more_than_a_jitter() -> None:
     assert not is_late(NOW, NOW + 0.009)
     assert is_late(NOW, NOW + 0.011)
+
+
+def test_who_waits_for_more_than_may_be_taken_at_once_lets_the_others_go_in_between() -> None:
+    assert expected_wait(0.0, 0, 20) == 0.0
+    assert expected_wait(0.3, 1, 20) == pytest.approx(0.3 + HEADROOM / 20)
+    assert expected_wait(0.3, most_at_once(20), 20) == pytest.approx(0.3 + most_at_once(20) * HEADROOM / 20)
+    assert expected_wait(0.3, most_at_once(20) + 1, 20) == pytest.approx(0.6 + (most_at_once(20) + 1) * HEADROOM / 20)
