@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from batchrun.core import approval, latencies
+from batchrun.core import approval
 from batchrun.core.durations import words
 from batchrun.core.latencies import Course
 from batchrun.core.moments import to_the_second
@@ -30,8 +30,8 @@ def summary_of(journal: Journal, batch: Batch, figures: Figures) -> Summary:
         counts=figures.counts,
         rows=sum(figures.counts.values()),
         totals=figures.proof.totals,
-        seconds=latencies.percentiles(course.seconds),
-        completions=latencies.over_time(course),
+        seconds=course.percentiles(),
+        completions=course.over_time(),
         notes=(*batch.notes, *([note] if note is not None else [])),
         proof=figures.proof,
     )
@@ -61,9 +61,8 @@ def _facts(journal: Journal, batch: Batch, course: Course) -> Mapping[str, str]:
         "Journal": str(journal.path),
         "Made with": f"batchrun {batch.made_with}",
     }
-    if course.ended:
-        took = max(course.ended)
-        facts["Took"] = words(max(0.0, took))
+    if course.end is not None:
+        facts["Took"] = words(max(0.0, course.span))
     return {label: str(value) for label, value in facts.items() if value}
 
 

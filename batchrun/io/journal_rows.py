@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -265,18 +264,16 @@ def outputs(connection: Connection, batch_id: int) -> Iterator[Any]:
 
 
 def course(connection: Connection, batch_id: int) -> Course:
-    """Give when a batch's runs left and ended; sixteen bytes a run, however many they are."""
+    """Give when a batch's runs left and ended."""
     sent = (rows.c.batch_id == batch_id) & rows.c.sent_at.is_not(None) & rows.c.leader.is_(None)
     start = parse_time(connection.execute(select(func.min(rows.c.sent_at)).where(sent)).scalar_one())
-    seconds, ended = array("d"), array("d")
-    if start is not None:
-        has_ended = rows.c.finished_at.is_not(None) & rows.c.state.in_([state.value for state in ENDED])
-        wanted = select(rows.c.sent_at, rows.c.finished_at).where(sent, has_ended)
-        for left, finished in connection.execute(wanted.execution_options(yield_per=2000)):
-            end = datetime.fromisoformat(finished)
-            seconds.append(max(0.0, (end - datetime.fromisoformat(left)).total_seconds()))
-            ended.append((end - start).total_seconds())
-    return Course(start, seconds, ended)
+    has_ended = sent & rows.c.finished_at.is_not(None) & rows.c.state.in_([state.value for state in ENDED])
+    end = parse_time(connection.execute(select(func.max(rows.c.finished_at)).where(has_ended)).scalar_one())
+    found = Course(start, end)
+    wanted = select(rows.c.sent_at, rows.c.finished_at).where(has_ended)
+    for left, finished in connection.execute(wanted.execution_options(yield_per=2000)):
+        found.add(datetime.fromisoformat(left), datetime.fromisoformat(finished))
+    return found
 
 
 def count_payloads(connection: Connection, batch_id: int) -> int:
