@@ -90,7 +90,7 @@ class Direct:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         self._idle_since = 0.0
-        self._closed = 0
+        self._closed = 0  # how often in a row the other side closed it before a byte was written
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -105,7 +105,6 @@ class Direct:
 
     async def carry(self, method: str, path: str, body: bytes | None, progress: Progress) -> Outcome:
         """Carry one request there and its answer back, into `progress`."""
-        self._closed = 0
         try:
             request = self._request(method, path, body)
             wire = await self._ready(progress)
@@ -121,9 +120,9 @@ class Direct:
     async def _ready(self, progress: Progress) -> Wire:
         """Give an open connection, with the turn in hand. Between this and the write nothing may be awaited."""
         for _ in range(TRIES):
+            self._closed = 0
             if not self.lasts(0.0):
                 await self.renew()
-            self._closed = 0
             await progress.take_turn(self)
             if self._wire is not None and self.lasts(0.0):  # a turn that comes at once has asked for no look
                 return self._wire

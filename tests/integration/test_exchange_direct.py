@@ -20,7 +20,7 @@ from fault_server import (
     stalls,
 )
 from test_runner_api_guards import run_of
-from test_runner_api_table import BODY, KEY, PATH, one_start, route_to
+from test_runner_api_table import BODY, KEY, PATH, Turn, one_start, route_to
 
 from batchrun.core.answers import Fault, Seen
 from batchrun.core.pacing import Connected
@@ -89,6 +89,30 @@ def test_a_connection_that_is_closed_while_the_turn_is_awaited_carries_nothing_a
 
     seen = asyncio.run(go())
     assert (seen.left, seen.fault, seen.status) == (False, Fault.NOT_CONNECTED, None)
+
+
+def test_connections_that_are_closed_one_after_the_other_while_the_turn_is_awaited_come_to_an_end() -> None:
+    class Patient(Turn):
+        """A turn that gives the other side time to close, each time it has looked."""
+
+        async def __call__(self, connected: Connected) -> None:
+            await asyncio.sleep(0.02)
+            while not connected.lasts(0.0):
+                await connected.renew()
+                await asyncio.sleep(0.02)
+            self.counted += 1
+
+    async def go() -> tuple[Seen, int]:
+        async with FaultServer() as server:
+            server.at_accept = ["close"] * 99
+            door, turn = door_to(server), Patient()
+            seen = await door.start(BODY, turn)
+            assert (server.post_bytes, server.connections) == (0, 3)
+            await door.aclose()
+            return seen, turn.counted
+
+    seen, counted = asyncio.run(go())
+    assert (seen.left, seen.fault, counted) == (False, Fault.NOT_CONNECTED, 0)
 
 
 def test_a_connection_that_is_closed_while_the_turn_is_awaited_is_made_anew() -> None:
