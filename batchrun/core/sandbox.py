@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cache
 from typing import Any
@@ -72,6 +72,10 @@ class _Sandbox(ImmutableSandboxedEnvironment):
             if isinstance(constant.value, float):
                 _make_exact(constant)
         return super()._generate(source, *args, **options)
+
+    def make_globals(self, given: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        # Jinja2's own is a ChainMap, which each use of an expression would copy, key by key.
+        return {**self.globals, **(given or {})}
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         _GROWTH[operator](left, right)
