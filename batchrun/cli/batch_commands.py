@@ -198,7 +198,7 @@ def _show_list(screen: Screen, path: Path, lines: list[BatchLine]) -> None:
 
 def show(
     batch: o.BatchName,
-    row: Annotated[int, typer.Option("--row", metavar="N", help="The row's number in the sheet.", show_default=False)],
+    row: Annotated[int, o.number_option("--row", help="The row's number in the sheet.", show_default=False)],
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,

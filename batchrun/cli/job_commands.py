@@ -30,7 +30,7 @@ def check(
     skip_invalid: o.SkipInvalid = False,
     expect_rows: o.ExpectRows = None,
     expect_total: o.ExpectTotal = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Print the first N request bodies.")] = 0,
+    show: Annotated[int, o.number_option("--show", least=0, such_as=3, help="Print the first N request bodies.")] = 0,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="F.xlsx", help="Write a copy of the sheet with the bad cells marked."),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def resolve(
     batch: o.BatchName,
-    row: Annotated[int | None, typer.Option("--row", metavar="N", help="One row in doubt.")] = None,
+    row: Annotated[int | None, o.number_option("--row", help="One row in doubt.")] = None,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="R", help="The run that is the row's.")] = None,
     not_run: Annotated[bool, typer.Option("--not-run", help="The row was not run.")] = False,
     run_ids: Annotated[
@@ -32,9 +32,7 @@ def resolve(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why you are sure; needed on live.")
     ] = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", help="How many rows were not run; needed on live.")
-    ] = None,
+    count: Annotated[int | None, o.number_option("--count", help="How many rows were not run; needed on live.")] = None,
     yes: o.Yes = False,
     base_url: o.BaseUrl = None,
     review_url: o.ReviewUrl = None,
