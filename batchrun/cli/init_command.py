@@ -39,7 +39,7 @@ def init(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Draft a job from a sheet's headers and a schema; overwrite nothing."""
+    """Draft a job from a sheet's headers and a schema. Nothing is overwritten."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

@@ -129,7 +129,7 @@ def run(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Check, send, follow every run to its end, and write the results workbook."""
+    """Check, send, follow each run to its end, write the workbook."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

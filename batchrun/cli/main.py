@@ -39,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 key = typer.Typer(
-    help="Keep API keys in the system's key store; make keys for approvals.",
+    help="Keep API keys in the key store; make keys for approvals.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -80,7 +80,7 @@ def listen(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Receive webhooks into the journal, so that runs need not be asked about one by one."""
+    """Receive webhooks into the journal. Then runs need not be asked about one by one."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -132,7 +132,7 @@ def doctor(
 def key_set(
     environment: o.Environment = o.EnvironmentName.SANDBOX, json: o.Json = False, quiet: o.Quiet = False
 ) -> int:
-    """Keep an API key in the system's key store; it is asked for, never taken from the command line."""
+    """Keep an API key in the system's key store. It is asked for, never taken from the command line."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

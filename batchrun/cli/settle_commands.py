@@ -40,7 +40,7 @@ def resolve(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Settle rows in doubt, each by a run that is proved to be its own, or as not run."""
+    """Settle rows in doubt, each by its proved run or as not run."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def told() -> tuple[dict[str, Any], int]:
@@ -111,7 +111,7 @@ def retry(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Send rows again that ended refused (or failed, or cancelled), as they were or as they were corrected."""
+    """Send refused rows again, as they were or corrected. Failed or cancelled ones where --status names them."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:
@@ -153,7 +153,7 @@ def review(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Send the decisions that a reviewer filled in, each once, and write that same file again."""
+    """Send the decisions that a reviewer filled in, each once. Then that same file is written again."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def told() -> tuple[dict[str, Any], int]:
@@ -185,7 +185,7 @@ def cancel(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Stop the sender, also in another process, and cancel the open runs."""
+    """Stop the sender, also in another process; cancel open runs."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:

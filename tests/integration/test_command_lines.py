@@ -87,3 +87,14 @@ def test_a_wrong_rate_or_share_is_told_with_its_option(
     code, _, said = ended(["run", job, "--simulate", flag, "x", "--journal", f"{tmp_path}/journal.db"], capsys)
     assert code == 2
     assert f'Error: {flag}: "x" is not a ' in said
+
+
+@pytest.mark.parametrize("words", [["--help"], ["key", "--help"], ["journal", "--help"]])
+def test_no_command_s_summary_is_cut_off_on_a_narrow_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = ended(words, capsys)
+    listed = out.partition("Commands:\n")[2].splitlines()
+    assert listed
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...") or line[2] == " "] == []
