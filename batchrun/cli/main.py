@@ -25,6 +25,7 @@ from batchrun.cli import (
 )
 from batchrun.cli.answering import error_document
 from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED, BadCommandLine
+from batchrun.io import streams
 
 # Typer carries its own copy of click, so the base of all its usage errors is reached through a public one.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -93,8 +94,18 @@ app.add_typer(ledger_commands.journal_app, name="journal")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of what happened."""
+    streams.see_to_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_run(given))
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the answer has gone, as in `| head`
+        streams.give_up_answering()
+        code = 0
+    except OSError as error:
+        streams.give_up_answering()
+        code = _unanswered(error)
+    sys.exit(code)
 
 
 def _run(given: list[str]) -> int:
@@ -112,12 +123,17 @@ def _run(given: list[str]) -> int:
         return _bad_command_line(given, error.message, app_commands)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the answer has gone, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  # the last border: people and programs get a sentence, not a traceback
+    except Exception as error:  # the last border: people and programs get a sentence, not a traceback
+        if streams.cannot_answer():
+            raise
         return _bug(given, error, app_commands)
     return code if isinstance(code, int) else 0
+
+
+def _unanswered(error: OSError) -> int:
+    print(f"Error: the answer could not be written ({error.strerror}); what was recorded is safe", file=sys.stderr)
+    print("Next: batchrun status", file=sys.stderr)
+    return STOPPED
 
 
 def _names(command: object) -> Iterator[str]:
