@@ -11,7 +11,8 @@ from batchrun.core.cells import cut
 from batchrun.core.suggestions import did_you_mean
 from batchrun.errors import BadCommandLine
 
-MAY_BE_EMPTY = {"run_id", "signature_prefix"}  # the one is refused with its row, the other has a meaning
+# Of these a blank value means something, or is refused in words of its own.
+MAY_BE_EMPTY = {"delimiter", "run_id", "signature_prefix"}
 MOST_DIGITS = 1_000  # Python reads no number with many more
 _WHOLE = re.compile(rf"[+-]?[0-9]{{1,{MOST_DIGITS}}}")
 _EXTRA = re.compile(r"extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)

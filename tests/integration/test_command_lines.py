@@ -98,3 +98,10 @@ def test_no_command_s_summary_is_cut_off_on_a_narrow_terminal(
     listed = out.partition("Commands:\n")[2].splitlines()
     assert listed
     assert [line for line in listed if not line.endswith(".") or line.endswith("...") or line[2] == " "] == []
+
+
+def test_a_tab_is_a_value(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("Invoice\tAmount\nA-1\t19.99\n", encoding="utf-8")
+    code, _, said = ended(["init", str(sheet), "-o", str(tmp_path / "job.yaml"), "--delimiter", "\t"], capsys)
+    assert code == 0, said
