@@ -78,7 +78,7 @@ def resume(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Go on with a batch that stopped; with nothing left to send, follow and write."""
+    """Go on with a batch that stopped. With nothing left to send, follow and write."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:
@@ -110,7 +110,7 @@ def refresh(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Ask the API once about every run still open, and write the workbook."""
+    """Read every open run once, and write the workbook."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:
@@ -134,7 +134,7 @@ def report(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Write the workbook again from the journal, or some rows in the source's shape."""
+    """Write the workbook again from the journal, or some rows. Those are in the source's shape."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def told() -> tuple[dict[str, Any], int]:
@@ -156,7 +156,7 @@ def status(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """List batches, or show one batch's counts; never disturbs a running one."""
+    """List batches, or show one batch's counts. A running one is never disturbed."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -198,7 +198,7 @@ def _show_list(screen: Screen, path: Path, lines: list[BatchLine]) -> None:
 
 def show(
     batch: o.BatchName,
-    row: Annotated[int, typer.Option("--row", metavar="N", help="The row's number in the sheet.", show_default=False)],
+    row: Annotated[int, o.number_option("--row", help="The row's number in the sheet.", show_default=False)],
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,

@@ -38,7 +38,7 @@ def compare(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Compare a job's sheet with an earlier batch of the job: this month against the last; send nothing."""
+    """Compare a job's sheet with an earlier batch; send nothing. So this month is held against the last."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

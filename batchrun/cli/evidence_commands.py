@@ -24,7 +24,7 @@ def evidence(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Write an auditor's pack: all that is known of a batch, in one file in which nothing can be altered unseen."""
+    """Write an auditor's pack: all that is known of a batch. It is one file, in which nothing can be altered unseen."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -53,7 +53,7 @@ def verify(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Check an auditor's pack by itself: every byte against its manifest, and what it says for whether it fits."""
+    """Check an auditor's pack by itself. Every byte against its manifest, and what it says for whether it fits."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -75,7 +75,7 @@ def adopt(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Put a pack's batch into this computer's journal, so that it goes on here: for a new laptop."""
+    """Put a pack's batch into this computer's journal. So it goes on here: for a new laptop."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

@@ -28,7 +28,7 @@ def init(
     ] = None,
     sheet: Annotated[str | None, typer.Option("--sheet", metavar="NAME", help="Which sheet of the workbook.")] = None,
     header_row: Annotated[
-        int | None, typer.Option("--header-row", metavar="N", min=1, help="The row that holds the column names.")
+        int | None, o.number_option("--header-row", least=1, such_as=3, help="The row that holds the column names.")
     ] = None,
     encoding: Annotated[
         str | None, typer.Option("--encoding", metavar="NAME", help="For CSV that is not UTF-8, such as cp1252.")
@@ -39,7 +39,7 @@ def init(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Draft a job from a sheet's headers and a schema; overwrite nothing."""
+    """Draft a job from a sheet's headers and a schema. Nothing is overwritten."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

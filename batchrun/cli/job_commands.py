@@ -30,7 +30,7 @@ def check(
     skip_invalid: o.SkipInvalid = False,
     expect_rows: o.ExpectRows = None,
     expect_total: o.ExpectTotal = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Print the first N request bodies.")] = 0,
+    show: Annotated[int, o.number_option("--show", least=0, such_as=3, help="Print the first N request bodies.")] = 0,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="F.xlsx", help="Write a copy of the sheet with the bad cells marked."),
@@ -129,7 +129,7 @@ def run(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Check, send, follow every run to its end, and write the results workbook."""
+    """Check, send, follow each run to its end, write the workbook."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

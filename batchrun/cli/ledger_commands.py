@@ -29,7 +29,7 @@ def history(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Tell one key's life over all batches of the journal, and which keys are nearly the same."""
+    """Tell one key's life over all batches of the journal. Keys that are nearly the same are named, too."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -62,7 +62,7 @@ def purge(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Remove payloads, cells and files of old batches; keys, hashes, run ids, states and amounts stay."""
+    """Remove payloads, cells and files of old batches. Keys, hashes, run ids, states and amounts stay."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -103,7 +103,7 @@ def journal_backup(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Copy the whole journal into a new file, also while a batch is sent; it is checked before it gets its name."""
+    """Copy the whole journal into a new file. Also while a batch is sent; it is checked before it gets its name."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

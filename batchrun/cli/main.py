@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import batchrun
 from batchrun.cli import (
     batch_commands,
+    command_line,
     compare_command,
     evidence_commands,
     init_command,
@@ -23,7 +24,8 @@ from batchrun.cli import (
     settle_commands,
 )
 from batchrun.cli.answering import error_document
-from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED
+from batchrun.errors import COULD_NOT_START, INTERRUPTED, STOPPED, BadCommandLine
+from batchrun.io import streams
 
 # Typer carries its own copy of click, so the base of all its usage errors is reached through a public one.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -38,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 key = typer.Typer(
-    help="Keep API keys in the system's key store; make keys for approvals.",
+    help="Keep API keys in the key store; make keys for approvals.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -92,25 +94,46 @@ app.add_typer(ledger_commands.journal_app, name="journal")
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with the code of what happened."""
+    streams.see_to_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_run(given))
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the answer has gone, as in `| head`
+        streams.give_up_answering()
+        code = 0
+    except OSError as error:
+        streams.give_up_answering()
+        code = _unanswered(error)
+    sys.exit(code)
 
 
 def _run(given: list[str]) -> int:
     command = typer.main.get_command(app)
     app_commands = set(_names(command))
     try:
+        meant = _command_of(_named(given, app_commands), command)
+        command_line.refuse_no_values(given, meant)
+        for note in command_line.doubled(given, meant):
+            print(f"Note: {note}", file=sys.stderr)
         code = command.main(args=given, prog_name="batchrun", standalone_mode=False)
     except _UsageError as error:
-        return _bad_command_line(given, _said_by(error), app_commands)
+        return _misused(given, error, command, app_commands)
+    except BadCommandLine as error:
+        return _bad_command_line(given, error.message, app_commands)
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the answer has gone, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:  # noqa: BLE001  # the last border: people and programs get a sentence, not a traceback
+    except Exception as error:  # the last border: people and programs get a sentence, not a traceback
+        if streams.cannot_answer():
+            raise
         return _bug(given, error, app_commands)
     return code if isinstance(code, int) else 0
+
+
+def _unanswered(error: OSError) -> int:
+    print(f"Error: the answer could not be written ({error.strerror}); what was recorded is safe", file=sys.stderr)
+    print("Next: batchrun status", file=sys.stderr)
+    return STOPPED
 
 
 def _names(command: object) -> Iterator[str]:
@@ -119,10 +142,18 @@ def _names(command: object) -> Iterator[str]:
         yield from (f"{name} {inner}" for inner in getattr(one, "commands", {}))
 
 
-def _said_by(error: Exception) -> str:
-    # `format_message` names the option or argument at fault; the bare message does not.
-    said = getattr(error, "format_message", None)
-    return str(said() if callable(said) else error).rstrip(".")
+def _misused(given: list[str], error: Exception, command: Any, commands: set[str]) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":  # whoever gives no word at all is asking
+        print(error, file=sys.stderr)
+        return COULD_NOT_START
+    name = _named(given, commands)
+    return _bad_command_line(given, command_line.told(error, name, _command_of(name, command), command), commands)
+
+
+def _command_of(name: str, command: Any) -> Any:
+    for word in name.split():
+        command = command.commands[word]
+    return command
 
 
 def _bad_command_line(given: list[str], message: str, commands: set[str]) -> int:

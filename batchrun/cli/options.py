@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batchrun.cli.command_line import one_of, whole_number
 from batchrun.errors import BadCommandLine
 
 if TYPE_CHECKING:
@@ -21,17 +22,35 @@ class EnvironmentName(StrEnum):
     LIVE = "live"
 
 
+def number_option(
+    flag: str, *, help: str, least: int | None = None, most: int | None = None, such_as: int = 20, **more: Any
+) -> Any:
+    """Give an option that takes a whole number."""
+    return typer.Option(flag, metavar="N", parser=whole_number(flag, least, most, such_as), help=help, **more)
+
+
+def words_option(*flags: str, words: type[StrEnum], help: str) -> Any:
+    """Give an option that takes one of a few words."""
+    known = list(words)
+    return typer.Option(
+        *flags, metavar=f"[{'|'.join(known)}]", parser=one_of(flags[-1], words), autocompletion=lambda: known, help=help
+    )
+
+
 JobPath = Annotated[Path, typer.Argument(metavar="JOB", help="The job spec's path.", show_default=False)]
 BatchName = Annotated[
     str, typer.Argument(metavar="BATCH", help="A batch's name, its results workbook, or last.", show_default=False)
 ]
-Environment = Annotated[EnvironmentName, typer.Option("-e", "--environment", help="Where the runs are started.")]
+Environment = Annotated[
+    EnvironmentName,
+    words_option("-e", "--environment", words=EnvironmentName, help="Where the runs are started."),
+]
 Params = Annotated[list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="Gives a param of the job.")]
 Input = Annotated[Path | None, typer.Option("--input", metavar="FILE", help="Another sheet than the job's.")]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N rows.")]
+Limit = Annotated[int | None, number_option("--limit", least=1, help="Only the first N rows.")]
 Rows = Annotated[str | None, typer.Option("--rows", metavar="5-20,31", help="Only these rows of the sheet.")]
 SkipInvalid = Annotated[bool, typer.Option("--skip-invalid", help="Go on without the rows that are invalid.")]
-ExpectRows = Annotated[int | None, typer.Option("--expect-rows", metavar="N", help="Stop unless there are N rows.")]
+ExpectRows = Annotated[int | None, number_option("--expect-rows", help="Stop unless there are N rows.")]
 ExpectTotal = Annotated[
     list[str] | None,
     typer.Option("--expect-total", metavar="COLUMN=AMOUNT", help="Stop unless a control total is this."),
@@ -58,7 +77,8 @@ JobPathUnlessPlanned = Annotated[
 ]
 Rate = Annotated[str | None, typer.Option("--rate", metavar="R", help="Another rate, such as 5/s.")]
 Concurrency = Annotated[
-    int | None, typer.Option("--concurrency", metavar="N", min=1, max=256, help="Requests under way at once.")
+    int | None,
+    number_option("--concurrency", least=1, most=256, such_as=8, help="Requests under way at once, at most 256."),
 ]
 Simulate = Annotated[bool, typer.Option("--simulate", help="Run against the local simulator; no key.")]
 Knobs = Annotated[list[str] | None, typer.Option("--knob", metavar="NAME=VALUE", help="Turns a knob of the simulator.")]
@@ -69,7 +89,8 @@ ApprovedPlan = Annotated[
     Path | None, typer.Option("--plan", metavar="F.plan.json", help="Run an approved plan, and nothing else.")
 ]
 Canary = Annotated[
-    int | None, typer.Option("--canary", metavar="N", min=1, help="Send N rows first, show what came of them, and ask.")
+    int | None,
+    number_option("--canary", least=1, such_as=3, help="Send N rows first, show what came of them, and ask."),
 ]
 Results = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Another results workbook.")]
 Events = Annotated[Path | None, typer.Option("--events", metavar="F.jsonl", help="Write every step as a line of JSON.")]

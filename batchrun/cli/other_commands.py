@@ -22,9 +22,11 @@ class SignatureEncoding(StrEnum):
 
 
 def simulate(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 8020,
+    port: Annotated[
+        int, o.number_option("--port", least=0, most=65535, such_as=8020, help="0 finds a free one.")
+    ] = 8020,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int | None, typer.Option("--seed", help="Repeats the same fates and run ids.")] = None,
+    seed: Annotated[int | None, o.number_option("--seed", help="Repeats the same fates and run ids.")] = None,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FILE", help="Keep the runs in this file.", show_default=False)
     ] = None,
@@ -60,7 +62,9 @@ def simulate(
 
 
 def listen(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 finds a free one.")] = 8030,
+    port: Annotated[
+        int, o.number_option("--port", least=0, most=65535, such_as=8030, help="0 finds a free one.")
+    ] = 8030,
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
     signature_header: Annotated[
         str, typer.Option("--signature-header", help="The header that holds the signature.")
@@ -69,13 +73,14 @@ def listen(
         str, typer.Option("--signature-prefix", help="What may stand before the signature.")
     ] = "sha256=",
     signature_encoding: Annotated[
-        SignatureEncoding, typer.Option("--signature-encoding", help="How the signature is written.")
+        SignatureEncoding,
+        o.words_option("--signature-encoding", words=SignatureEncoding, help="How the signature is written."),
     ] = SignatureEncoding.HEX,
     journal: o.JournalPath = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Receive webhooks into the journal, so that runs need not be asked about one by one."""
+    """Receive webhooks into the journal. Then runs need not be asked about one by one."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -127,7 +132,7 @@ def doctor(
 def key_set(
     environment: o.Environment = o.EnvironmentName.SANDBOX, json: o.Json = False, quiet: o.Quiet = False
 ) -> int:
-    """Keep an API key in the system's key store; it is asked for, never taken from the command line."""
+    """Keep an API key in the system's key store. It is asked for, never taken from the command line."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

@@ -46,7 +46,7 @@ def plan(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Seal what would be run, for a second person to approve; send nothing."""
+    """Seal what would be run, for a second person to approve. Nothing is sent."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:
@@ -140,7 +140,7 @@ def key_new(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Make a key by which approvals are signed; its private half is never shown."""
+    """Make a key that signs approvals. Its private half is never shown."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> tuple[dict[str, Any], int]:

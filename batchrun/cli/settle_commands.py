@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def resolve(
     batch: o.BatchName,
-    row: Annotated[int | None, typer.Option("--row", metavar="N", help="One row in doubt.")] = None,
+    row: Annotated[int | None, o.number_option("--row", help="One row in doubt.")] = None,
     run_id: Annotated[str | None, typer.Option("--run-id", metavar="R", help="The run that is the row's.")] = None,
     not_run: Annotated[bool, typer.Option("--not-run", help="The row was not run.")] = False,
     run_ids: Annotated[
@@ -32,9 +32,7 @@ def resolve(
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why you are sure; needed on live.")
     ] = None,
-    count: Annotated[
-        int | None, typer.Option("--count", metavar="N", help="How many rows were not run; needed on live.")
-    ] = None,
+    count: Annotated[int | None, o.number_option("--count", help="How many rows were not run; needed on live.")] = None,
     yes: o.Yes = False,
     base_url: o.BaseUrl = None,
     review_url: o.ReviewUrl = None,
@@ -42,7 +40,7 @@ def resolve(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Settle rows in doubt, each by a run that is proved to be its own, or as not run."""
+    """Settle rows in doubt, each by its proved run or as not run."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def told() -> tuple[dict[str, Any], int]:
@@ -113,7 +111,7 @@ def retry(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Send rows again that ended refused (or failed, or cancelled), as they were or as they were corrected."""
+    """Send refused rows again, as they were or corrected. Failed or cancelled ones where --status names them."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:
@@ -155,7 +153,7 @@ def review(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Send the decisions that a reviewer filled in, each once, and write that same file again."""
+    """Send the decisions that a reviewer filled in, each once. Then that same file is written again."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def told() -> tuple[dict[str, Any], int]:
@@ -187,7 +185,7 @@ def cancel(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> int:
-    """Stop the sender, also in another process, and cancel the open runs."""
+    """Stop the sender, also in another process; cancel open runs."""
     screen = Screen(as_json=json, quiet=quiet)
 
     def work() -> Outcome:

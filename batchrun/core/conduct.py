@@ -79,7 +79,9 @@ class Conduct:
         """Say why a run id that another row has stops the batch."""
         return Stop(
             "run-id-again",
-            f"the API gave the run id {run_id}, which belongs to another row already; ask its support what that means",
+            f"the API gave a row the run id {run_id}, which belongs to another row already, so nobody knows whether "
+            "that row was run (it is in doubt); look for it in the dashboard, and ask the API's support, before more "
+            "is sent",
         )
 
     def begin_anew(self) -> None:

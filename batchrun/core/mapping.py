@@ -136,6 +136,11 @@ def _problem(info: SheetInfo, row: SourceRow, field: Field, fault: Fault) -> Pro
     )
 
 
+def columns_fed(mapping: RowMapper) -> tuple[int, ...]:
+    """Give the columns that feed the payload, each once, in the job's order."""
+    return tuple(dict.fromkeys(column for field in mapping.fields for column in field.columns))
+
+
 def cells_named(info: SheetInfo, number: int, columns: Sequence[int]) -> str:
     """Name the cells that fed a value; the whole row where none did."""
     named = ", ".join(info.cell_address(number, column) for column in columns[:MOST_CELLS])

@@ -24,13 +24,13 @@ from batchrun.engine.ports import Runner, Watch
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.doors import Doors, runner
 from batchrun.flows.engine_journal import EngineJournal
+from batchrun.flows.finishing import interruption
 from batchrun.flows.holding import VersionTeller
 from batchrun.flows.loops import soon
 from batchrun.flows.minding import Minder
-from batchrun.flows.outcome import INTERRUPTION
 from batchrun.flows.sending import Following
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_decisions, system
+from batchrun.io import journal_decisions
 from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -38,6 +38,7 @@ from batchrun.io.journal_decisions import Answer
 from batchrun.io.journal_steps import Step
 from batchrun.io.journal_writer import JournalWriter
 from batchrun.io.review_api import ReviewApi
+from batchrun.io.system import Interrupts
 from batchrun.model import State
 
 
@@ -107,7 +108,14 @@ class Deciding:
     """One batch's decisions and the runs that follow from them, wired together."""
 
     def __init__(
-        self, journal: Journal, batch: Batch, doors: Doors, route: Route, teller: Teller, following: Following
+        self,
+        journal: Journal,
+        batch: Batch,
+        doors: Doors,
+        route: Route,
+        teller: Teller,
+        following: Following,
+        interrupts: Interrupts,
     ) -> None:
         self._journal = journal
         self._batch = batch
@@ -115,6 +123,7 @@ class Deciding:
         self._review_route = doors.review_route(batch, route)
         self._teller = teller
         self._following = following
+        self._interrupts = interrupts
         self._clock = SystemClock()
         self._interrupted = False
         self._ended_by: Stop | None = None
@@ -131,7 +140,7 @@ class Deciding:
                 async with self._doors(count) as doors:
                     gate = Gate(per_second, self._clock, self._review_route.account)
                     decider = Decider(keeper, doors, gate, self._clock, watch)
-                    await self._interruptibly(decider.run(sendings), lambda: decider.stop(_interruption()))
+                    await self._interruptibly(decider.run(sendings), lambda: decider.stop(interruption()))
             self.told, self.taken = decider.told, decider.taken
             return decider.stopped
         finally:
@@ -173,7 +182,7 @@ class Deciding:
             minding.cancel()
             for door in doors:
                 await door.aclose()
-        return _interruption() if self._interrupted else self._ended_by or follower.broken
+        return interruption() if self._interrupted else self._ended_by or follower.broken
 
     async def _interruptibly(self, work: Coroutine[Any, Any, object], stop: Callable[[], None]) -> None:
         """Do work that a first Ctrl-C asks to end, and a second one ends at once."""
@@ -185,7 +194,7 @@ class Deciding:
             stop()
             self._teller.say("Interrupted: waiting for the answers that are under way; once more to leave at once.")
 
-        with system.on_interrupt(soon(loop, interrupted), soon(loop, task.cancel)):
+        with self._interrupts.calling(soon(loop, interrupted), soon(loop, task.cancel)):
             try:
                 await task
             except asyncio.CancelledError:
@@ -203,10 +212,6 @@ class Deciding:
             for reviewer, reader in doors:
                 await reviewer.aclose()
                 await reader.aclose()
-
-
-def _interruption() -> Stop:
-    return Stop(INTERRUPTION, "you interrupted it")
 
 
 def sending_of(position: int, run_id: str, recorded: review.Recorded, *, begun_before: bool) -> Sending:

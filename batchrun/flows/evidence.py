@@ -204,7 +204,10 @@ class _Packer:
     def _add_workbook(self) -> None:
         """Write the results workbook beside the pack, for its owner alone, and take it in."""
         self._teller.say(f"Writing {counted(self._line_count(), 'row')} and the workbook into {self._path.name} …")
-        with tempfile.TemporaryDirectory(prefix=".batchrun-", dir=self._path.parent) as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix=".batchrun-", dir=self._path.parent) as folder,
+            system.held(Path(folder)),
+        ):
             place = Path(folder) / "results.xlsx"
             write_workbook(place, contents.content(self._journal, self._batch))
             name = evidence.member_name("workbook", f"{self._batch.name}.xlsx")

@@ -47,8 +47,10 @@ def interruption() -> Stop:
 def outcome(journal: Journal, batch: Batch, stop: Stop | None) -> Outcome:
     """Say how the batch stands, and why sending stopped."""
     found = outcome_of(journal, batch.name)
-    if stop is not None and stop.code == INTERRUPTION:
-        return replace(found, interrupted=True, stopped=stop.message, next=f"batchrun resume {batch.name}")
-    if stop is not None and found.stopped is None:
-        return replace(found, stopped=stop.message, next=found.next or f"batchrun resume {batch.name}")
-    return found
+    if stop is None:
+        return found
+    with journal.reading() as connection:
+        goes_on = holding.how_to_go_on(batch.name, holding.what_holds_the_rest(connection, batch))
+    if stop.code == INTERRUPTION:
+        return replace(found, interrupted=True, stopped=stop.message, next=goes_on)
+    return found if found.stopped is not None else replace(found, stopped=stop.message, next=found.next or goes_on)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from batchrun.core.lifecycle import NEEDS_ATTENTION as ATTENTION
 from batchrun.core.lifecycle import OPEN, UNSENT
 from batchrun.core.proofs import disproof
@@ -13,8 +15,7 @@ from batchrun.core.totals import as_json
 from batchrun.errors import COMPLETED, INTERRUPTED, NEEDS_ATTENTION, STILL_OPEN, STOPPED
 from batchrun.flows import holding
 from batchrun.flows.figures import figures_of
-from batchrun.flows.holding import Hold
-from batchrun.io import journal_batches, journal_rows, system
+from batchrun.io import journal_batches, journal_rows, journal_steps, system
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.model import ControlTotal, State
@@ -82,9 +83,10 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         batch = journal_batches.find(connection, batch_name)
         assert batch is not None  # noqa: S101  # batches are never removed
         runs = journal_rows.count_payloads(connection, batch.id)
-        hold = holding.what_holds_the_rest(connection, batch)
     figures = figures_of(journal, batch)
     counts = figures.counts
+    with journal.reading() as connection:
+        goes_on = next_command(connection, batch, counts)
     return Outcome(
         batch=batch.name,
         job=batch.job,
@@ -95,7 +97,7 @@ def outcome_of(journal: Journal, batch_name: str, *, interrupted: bool = False) 
         totals=figures.totals,
         workbook=batch.workbook if batch.workbook_sha256 else None,
         stopped=batch.stopped or _abandoned(journal, batch, counts),
-        next=next_command(batch, counts, hold),
+        next=goes_on,
         interrupted=interrupted,
         disproof=disproof(figures.proof, batch.name),
     )
@@ -113,10 +115,11 @@ def is_being_sent(journal: Journal, batch: Batch, counts: Mapping[State, int]) -
     return any(state in UNSENT for state in counts) and system.is_locked(journal.lock_file(batch.id))
 
 
-def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = None) -> str | None:
+def next_command(connection: Connection, batch: Batch, counts: Mapping[State, int]) -> str | None:
     """Give the command that goes on from here; None where nothing is left to do."""
-    if State.READY in counts or State.SENDING in counts:
-        return holding.how_to_go_on(batch.name, hold)
+    unsent = State.READY in counts or State.SENDING in counts
+    if unsent and not _doubts_come_first(connection, batch, counts):
+        return holding.how_to_go_on(batch.name, holding.what_holds_the_rest(connection, batch))
     if State.IN_DOUBT in counts:
         return f"batchrun resolve {batch.name}"
     if State.PENDING in counts or State.RUNNING in counts:
@@ -130,3 +133,10 @@ def next_command(batch: Batch, counts: Mapping[State, int], hold: Hold | None = 
     if State.REFUSED in counts and not batch.settings.get("plan"):  # what was approved is not corrected here
         return f"batchrun report {batch.name} --only refused -o {batch.name}.refused.xlsx"
     return None
+
+
+def _doubts_come_first(connection: Connection, batch: Batch, counts: Mapping[State, int]) -> bool:
+    """Tell whether a row was given another row's run: as long as nobody knows why, more rows might be."""
+    if State.IN_DOUBT not in counts or State.SENDING in counts:
+        return False
+    return journal_steps.was_given_anothers_run(connection, batch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from batchrun.core import duplicates, sealed_document
+from batchrun.core import duplicates, mapping, sealed_document
 from batchrun.core import plan as plans
 from batchrun.core.duplicates import Taken
 from batchrun.core.durations import parse_rate
@@ -30,6 +30,8 @@ from batchrun.io.journal_plans import ShownRow
 from batchrun.io.plan_workbook import PlanWorkbook, plan_workbook
 from batchrun.io.whole_file import sha256_of, write_new
 from batchrun.model import ControlTotal, State
+
+MOST_COLUMNS = 12  # beside key and sums; more could not be read on a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class _Staged:
     weighed: Weighed
     rows: list[StagedRow]
     shown: list[ShownRow]
+    columns: tuple[str, ...]
     rehearsal: Rehearsal | None
 
 
@@ -94,7 +97,10 @@ def plan(
     sha256 = sealed_document.sha256(content)
     totals = found.weighed.totals.controls()
     summed = job.spec.results.summed
-    shown = PlanWorkbook(output, sha256, made, found.weighed.counts, totals, job.spec.key, summed, found.shown)
+    columns = found.columns[:MOST_COLUMNS], found.columns[MOST_COLUMNS:]
+    shown = PlanWorkbook(
+        output, sha256, made, found.weighed.counts, totals, job.spec.key, summed, *columns, found.shown
+    )
     _write(output, content, workbook, shown)
     taken = [Taken(row.number, row.key, row.why or "") for row in found.shown if row.state is State.DUPLICATE]
     for note in (*made.notes, *duplicates.told(taken, len(taken))):
@@ -148,9 +154,19 @@ def _staged(journal: Journal, job: LoadedJob, origins: Origins, teller: Teller) 
         found = weighed(journal, batch_id, draft, job, teller)
         with journal.reading() as connection:
             rows = journal_plans.staged_rows(connection, batch_id)
-            shown = list(journal_plans.shown_rows(connection, batch_id))
+            columns = _columns(job)
+            shown = list(journal_plans.shown_rows(connection, batch_id, columns[:MOST_COLUMNS]))
             rehearsed = journal_plans.rehearsal(connection, batch_id, draft.procedure_id)
-        return _Staged(draft, found, rows, shown, _rehearsal(journal, rehearsed))
+        header = job.preparer.info.header
+        names = tuple(header[column] for column in columns)
+        return _Staged(draft, found, rows, shown, names, _rehearsal(journal, rehearsed))
+
+
+def _columns(job: LoadedJob) -> list[int]:
+    """Give the sheet's columns that are sent, by which people know a row; key and sums stand in Rows anyway."""
+    header, spec = job.preparer.info.header, job.spec
+    there = {*spec.key, *(name for one in spec.results.summed for name in (one.column, one.by))}
+    return [column for column in mapping.columns_fed(job.preparer.mapper) if header[column] not in there]
 
 
 def _rehearsal(journal: Journal, batch: Batch | None) -> Rehearsal | None:

@@ -77,7 +77,7 @@ def approved(path: Path, job: Path | None) -> Approved:
     if not os.path.lexists(file.approval_path):
         raise PlanRefused(
             f"{path.name} is not approved: there is no {file.approval_path.name} beside it; nothing was sent. "
-            f"It takes a second person than {file.plan.made_by}, who made it",
+            f"It takes another person than {file.plan.made_by}, who made it",
             code="approval-missing",
             next=approve_command(path),
         )

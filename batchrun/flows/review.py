@@ -12,7 +12,7 @@ from batchrun.core.review import Standing
 from batchrun.core.totals import Totals, counted, grouped
 from batchrun.engine.decide import Sending
 from batchrun.errors import BadCommandLine, BadDecisions, CouldNotStart, Declined, NotFound
-from batchrun.flows import handing_in, reporting
+from batchrun.flows import finishing, handing_in, reporting
 from batchrun.flows.clock import SystemClock
 from batchrun.flows.deciding import Deciding, sending_of
 from batchrun.flows.doors import review_doors_for
@@ -20,7 +20,7 @@ from batchrun.flows.figures import figures_of
 from batchrun.flows.finding import at_origins
 from batchrun.flows.folding import fold
 from batchrun.flows.handing_in import Plan, Planned
-from batchrun.flows.loops import run_loop
+from batchrun.flows.loops import is_in_a_loop, run_loop
 from batchrun.flows.outcome import INTERRUPTION, Outcome, outcome_of
 from batchrun.flows.purged import refuse_purged
 from batchrun.flows.sending import Following
@@ -29,6 +29,7 @@ from batchrun.io import journal_batches, journal_decisions, journal_files, journ
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_decisions import Made
+from batchrun.io.system import Interrupts
 from batchrun.io.workbook_reading import WorkbookCopy, open_copy
 from batchrun.model import State
 
@@ -57,22 +58,18 @@ def review(journal: Journal, named: str, teller: Teller, choice: ReviewChoice) -
             f"{path.name} is open in Excel{by}, so what is typed there may not be saved; close it, then review it",
             code="workbook-open",
         )
-    with open_copy(path) as copy:
+    with system.interrupts(taken=not is_in_a_loop()) as interrupts, open_copy(path) as copy:
         batch = at_origins(_batch_of(journal, copy), choice.base_url, choice.review_url)
         fold(journal, batch)
         refuse_purged(journal, batch, "and all of its reviews are over")
-        plan = handing_in.plan_of(journal, batch, copy)
-        _refuse_or_tell(plan, teller, choice)
+        _refuse_or_tell(plan := handing_in.plan_of(journal, batch, copy), teller, choice)
         if choice.dry_run:
             _show(journal, batch, plan, teller)
             return _outcome(journal, batch, None, path)
         if not plan.due:
             teller.say(_nothing_due(plan))
-        goes_on = plan.due or plan.going_on
-        stop = _carry_out(journal, batch, copy, path, plan, teller, choice) if goes_on else None
-        handed_in = copy.sha256
-    written = reporting.write(journal, batch.name, teller, path, handed_in=handed_in)
-    return _outcome(journal, batch, stop, written or path)
+        stop = _carry_out(journal, batch, copy, path, plan, teller, choice, interrupts)
+        return _written(journal, batch, path, copy, stop, teller, interrupts)
 
 
 def _workbook(journal: Journal, named: str) -> Path:
@@ -121,8 +118,7 @@ def _show(journal: Journal, batch: Batch, plan: Plan, teller: Teller) -> None:
         teller.say(f"row {one.standing.number}{key} would be {_words(one)}")
     if len(plan.due) > SHOWN:
         teller.say(f"and {len(plan.due) - SHOWN:,} more")
-    told = _in_all(journal, batch, plan.due) if plan.due else _nothing_due(plan)
-    teller.say(f"{told} Nothing was sent (--dry-run).")
+    teller.say(f"{_in_all(journal, batch, plan.due) if plan.due else _nothing_due(plan)} Nothing was sent (--dry-run).")
 
 
 def _words(one: Planned) -> str:
@@ -138,8 +134,7 @@ def _in_all(journal: Journal, batch: Batch, due: Sequence[Planned]) -> str:
     """Count what is approved and rejected, with the sums of the control columns."""
     parts = []
     for word, approved in (("Approve", True), ("reject", False)):
-        chosen = [one for one in due if one.decision.approved is approved]
-        if chosen:
+        if chosen := [one for one in due if one.decision.approved is approved]:
             parts.append(f"{word} {_rows_and_sums(journal, batch, chosen)}")
     told = " and ".join(parts)
     return f"{told[:1].upper()}{told[1:]}."
@@ -181,25 +176,57 @@ def _carry_out(
     plan: Plan,
     teller: Teller,
     choice: ReviewChoice,
+    interrupts: Interrupts,
 ) -> Stop | None:
-    """Record the decisions, send them, and follow what they set going."""
+    """Record the decisions that are due, send them, and follow what they set going."""
+    if not plan.due and not plan.going_on:
+        return None
     doors = review_doors_for(batch, Path(batch.spec_path))
     if plan.due:
         _assure(journal, batch, plan, teller, yes=choice.yes)
-    with doors.opened(journal, batch) as route:
-        deciding = Deciding(journal, batch, doors, route, teller, choice.following)
-        stop = _send(journal, batch, copy, plan, deciding, teller)
-        for told in deciding.told:
-            teller.warn(f"row {_number(plan, told.position)}: {told.message}")
-        if stop is not None:
-            again = f"batchrun review {system.shell_word(str(path))}"
-            teller.warn(f"stopped, because {stop.message}; go on with: {again}")
-            return stop
-        positions = plan.going_on | {one.standing.position for one in plan.due}
-        stop = run_loop(deciding.follow(positions)) if choice.following.follow else None
+    try:
+        with doors.opened(journal, batch) as route:
+            deciding = Deciding(journal, batch, doors, route, teller, choice.following, interrupts)
+            stop = _send(journal, batch, copy, plan, deciding, teller)
+            for told in deciding.told:
+                teller.warn(f"row {_number(plan, told.position)}: {told.message}")
+            if stop is not None:
+                teller.warn(f"stopped, because {stop.message}; go on with: {_again(path)}")
+                return stop
+            positions = plan.going_on | {one.standing.position for one in plan.due}
+            stop = run_loop(deciding.follow(positions)) if choice.following.follow else None
+    except KeyboardInterrupt:
+        if not interrupts.seen:
+            raise
+        return finishing.interruption()
     if stop is not None and stop.code != INTERRUPTION:
         teller.warn(f"following stopped, because {stop.message}; look again with: batchrun refresh {batch.name}")
     return stop
+
+
+def _written(
+    journal: Journal,
+    batch: Batch,
+    path: Path,
+    copy: WorkbookCopy,
+    stop: Stop | None,
+    teller: Teller,
+    interrupts: Interrupts,
+) -> Outcome:
+    """Write the file that was handed in again, through a second Ctrl-C too; a third leaves that undone."""
+    interrupts.first = lambda: None
+    try:
+        written = reporting.write(journal, batch.name, teller, path, handed_in=copy.sha256)
+    except KeyboardInterrupt:
+        if not interrupts.seen:
+            raise
+        teller.warn(f"the workbook was not written; write it with: {_again(path)}")
+        stop, written = stop or finishing.interruption(), None
+    return _outcome(journal, batch, stop, written or path)
+
+
+def _again(path: Path) -> str:
+    return f"batchrun review {system.shell_word(str(path))}"
 
 
 def _send(
@@ -267,8 +294,7 @@ def _waits_still(planned: Standing, now: Standing) -> bool:
 
 def _outcome(journal: Journal, batch: Batch, stop: Stop | None, path: Path) -> Outcome:
     outcome = replace(outcome_of(journal, batch.name), workbook=str(path))
-    again = f"batchrun review {system.shell_word(str(path))}"
     if stop is None:
         # The file that was handed in may be another than the batch's own.
-        return replace(outcome, next=again) if (outcome.next or "").startswith("batchrun review ") else outcome
-    return replace(outcome, interrupted=stop.code == INTERRUPTION, stopped=stop.message, next=again)
+        return replace(outcome, next=_again(path)) if (outcome.next or "").startswith("batchrun review ") else outcome
+    return replace(outcome, interrupted=stop.code == INTERRUPTION, stopped=stop.message, next=_again(path))

@@ -111,14 +111,14 @@ def twin_of(journal: Journal, draft: Draft, choice: RunChoice, *, for_plan: bool
     with journal.reading() as connection:
         twin = journal_batches.twin(connection, draft.identity, draft.world, untouched=choice.or_resume)
         counts = {} if twin is None else journal_batches.counts(connection, [twin.id])[twin.id]
-        hold = None if twin is None else holding.what_holds_the_rest(connection, twin)
-    if twin is None or choice.or_resume:
-        return twin
+        if twin is None or choice.or_resume:
+            return twin
+        goes_on = next_command(connection, twin, counts)
     once_more = ". If it shall really run once more: --again, and --allow-duplicates for rows whose keys are taken"
     raise AlreadyRan(
         f"this very job, with the same sheet, ran before as {twin.name} on {twin.created_at[:10]}; nothing was sent "
         f"now{'' if by_plan else once_more}",
-        next=next_command(twin, counts, hold) or f"batchrun status {twin.name}",
+        next=goes_on or f"batchrun status {twin.name}",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 from batchrun.core.conduct import Policy, Stop, most_refusals
 from batchrun.core.durations import parse_rate
@@ -99,7 +100,7 @@ def go_on(
                 with doors.opened(journal, batch) as route:
                     if str(route):
                         teller.say(f"Reaching {route.origin} {route}")
-                    stop = _send(journal, batch, route, teller, following, grace, interrupts)
+                    stop = _send(_Work(journal, batch, route, teller, following, grace, interrupts))
             except KeyboardInterrupt:
                 if not interrupts.seen:
                     raise
@@ -108,20 +109,24 @@ def go_on(
             return finishing.outcome(journal, batch, stop)
 
 
-def _send(
-    journal: Journal,
-    batch: Batch,
-    route: Route,
-    teller: Teller,
-    following: Following,
-    grace: float | None,
-    interrupts: Interrupts,
-) -> Stop | None:
+class _Work(NamedTuple):
+    """One batch that is sent and followed, and how."""
+
+    journal: Journal
+    batch: Batch
+    route: Route
+    teller: Teller
+    following: Following
+    grace: float | None
+    interrupts: Interrupts
+
+
+def _send(work: _Work) -> Stop | None:
     """Send what may be sent and follow it; where those were rows to look at first, ask, and go on with the rest."""
+    journal, batch = work.journal, work.batch
     with journal.reading() as connection:
         before = holding.hold_of(connection, batch)
-    up_to = None if before is None else before.up_to
-    stop = run_loop(_Sending(journal, batch, route, teller, following, grace, interrupts, up_to).run())
+    stop = run_loop(_Sending(work, None if before is None else before.up_to).run())
     if stop is not None and stop.code != VERSION_CHANGED:
         return stop
     with journal.reading() as connection:
@@ -129,31 +134,15 @@ def _send(
     if hold is None:
         return None
     were_sent_now = before is not None and not before.waits
-    stop = looking.look(journal, batch, hold, teller, may_ask=were_sent_now and following.follow)
-    return stop or _send(journal, batch, route, teller, following, grace, interrupts)
+    stop = looking.look(journal, batch, hold, work.teller, may_ask=were_sent_now and work.following.follow)
+    return stop or _send(work)
 
 
 class _Sending:
     """One batch's loops, wired together."""
 
-    def __init__(
-        self,
-        journal: Journal,
-        batch: Batch,
-        route: Route,
-        teller: Teller,
-        following: Following,
-        grace: float | None,
-        interrupts: Interrupts,
-        up_to: int | None = None,
-    ) -> None:
-        self._journal = journal
-        self._batch = batch
-        self._route = route
-        self._teller = teller
-        self._following = following
-        self._grace = grace
-        self._interrupts = interrupts
+    def __init__(self, work: _Work, up_to: int | None = None) -> None:
+        self._journal, self._batch, self._route, self._teller, self._following, self._grace, self._interrupts = work
         self._up_to = up_to
         self._ended_by: Stop | None = None
         self._clock = SystemClock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -87,13 +87,17 @@ def draft_of(job: LoadedJob, origins: Origins, choice: RunChoice, input_sha256: 
     )
 
 
+def _refuse_wrong(flag: str, text: str, read: Callable[[str], object]) -> None:
+    try:
+        read(text)
+    except ValueError as error:
+        raise BadCommandLine(f"{flag}: {error}") from None
+
+
 def _settings(job: LoadedJob, choice: RunChoice) -> dict[str, object]:
     rate = choice.rate or job.spec.rate
-    try:
-        parse_rate(rate)
-        most_refusals(choice.max_errors, 1)
-    except ValueError as error:
-        raise BadCommandLine(str(error)) from None
+    _refuse_wrong("--rate", rate, parse_rate)
+    _refuse_wrong("--max-errors", choice.max_errors, lambda text: most_refusals(text, 1))
     return {
         "rate": rate,
         "account_rate": job.spec.account_rate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchrun.core.totals import counted, grouped
-from batchrun.errors import Declined
+from batchrun.errors import Declined, Interrupted
 from batchrun.flows import holding
 from batchrun.flows.figures import figures_of
 from batchrun.flows.telling import Teller
@@ -21,12 +21,16 @@ def agreed_to_go_on(journal: Journal, batch: Batch, teller: Teller) -> bool:
         hold = holding.what_holds_the_rest(connection, batch)
     if hold is None or hold.code != holding.CANCELLED:
         return False
-    answer = teller.ask(f"{batch.name} is held: {hold.sentence}.\n{_question(journal, batch)}")
+    goes_on = holding.how_to_go_on(batch.name, hold)
+    try:
+        answer = teller.ask(f"{batch.name} is held: {hold.sentence}.\n{_question(journal, batch)}")
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; nothing was sent", next=goes_on) from None
     if answer is None:
         with journal.reading() as connection:
             holding.refuse_if_cancelled(connection, batch)
     if not answer:
-        raise Declined("nothing was sent", next=holding.how_to_go_on(batch.name, hold))
+        raise Declined("nothing was sent", next=goes_on)
     return True
 
 

@@ -169,7 +169,8 @@ def _refuse_what_is_no_journal(path: Path) -> None:
 
 def _roll_back(connection: Connection) -> None:
     # SQLite has rolled back by itself after some errors, a full disk among them; then there is nothing left to do.
-    if getattr(connection.connection.dbapi_connection, "in_transaction", True):
+    # Nor is there after a Ctrl-C within a statement: SQLAlchemy has thrown the connection away.
+    if not connection.invalidated and getattr(connection.connection.dbapi_connection, "in_transaction", True):
         connection.exec_driver_sql("ROLLBACK")
 
 
@@ -201,6 +202,10 @@ def _engine(path: Path, *, durable: bool = True) -> Engine:
         _keep_a_log(connection)
         for pragma in (f"synchronous={'FULL' if durable else 'NORMAL'}", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "invalidate")
+    def _let_go(connection: Any, _record: object, _error: object) -> None:
+        connection.rollback()  # closed with a cursor that somebody still has, it would keep its locks
 
     return engine
 

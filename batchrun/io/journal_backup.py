@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from batchrun.errors import CouldNotStart
-from batchrun.io import system, whole_file
+from batchrun.io import leftovers, system, whole_file
 
 COUNTED = {
     "batches": "SELECT count(*) FROM batches WHERE name IS NOT NULL",
@@ -51,10 +51,12 @@ def _backup(journal: Path, wanted: Path) -> Copied:
     try:
         beside.touch(mode=0o600)
         system.make_private(beside)
-        counts = _copy(journal, beside)
-        whole_file.sync(beside)
-        sha256 = whole_file.sha256_of(beside)
-        whole_file.rename_new(beside, wanted)
+        with system.held(beside):
+            leftovers.sweep(beside)
+            counts = _copy(journal, beside)
+            whole_file.sync(beside)
+            sha256 = whole_file.sha256_of(beside)
+            whole_file.rename_new(beside, wanted)
     finally:
         for path in (beside, *(beside.with_name(f"{beside.name}-{part}") for part in ("wal", "shm", "journal"))):
             path.unlink(missing_ok=True)

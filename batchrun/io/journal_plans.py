@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -14,7 +14,7 @@ from batchrun.core.plan import StagedRow
 from batchrun.io import journal_batches, journal_cells
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_tables import batches, rows
-from batchrun.model import Amount, State
+from batchrun.model import Amount, Cell, State
 
 UNSENT = [state.value for state in (*sorted(NEVER_SENT), State.READY, State.REFUSED)]
 
@@ -28,6 +28,7 @@ class ShownRow:
     amounts: tuple[Amount, ...]
     state: State
     why: str | None
+    cells: tuple[Cell, ...] = ()
 
 
 def staged_rows(connection: Connection, batch_id: int) -> list[StagedRow]:
@@ -40,14 +41,18 @@ def staged_rows(connection: Connection, batch_id: int) -> list[StagedRow]:
     ]
 
 
-def shown_rows(connection: Connection, batch_id: int) -> Iterator[ShownRow]:
-    """Give every row of a batch for people, in the source's order."""
-    wanted = select(rows.c.number, rows.c.key, rows.c.amounts, rows.c.state, rows.c.error, rows.c.problems)
+def shown_rows(connection: Connection, batch_id: int, columns: Sequence[int]) -> Iterator[ShownRow]:
+    """Give every row of a batch for people, in the source's order, with its cells in some of the sheet's columns."""
+    wanted = select(
+        rows.c.number, rows.c.key, rows.c.amounts, rows.c.state, rows.c.error, rows.c.problems, rows.c.cells
+    )
     wanted = wanted.where(rows.c.batch_id == batch_id).order_by(rows.c.position)
-    for number, key, amounts, state, why, problems in connection.execute(wanted.execution_options(yield_per=500)):
+    found = connection.execute(wanted.execution_options(yield_per=500))
+    for number, key, amounts, state, why, problems, cells in found:
         said = why or (orjson.loads(problems)[0]["message"] if problems else None)
-        kept = tuple(journal_cells.load_amounts(amounts))
-        yield ShownRow(number, tuple(orjson.loads(key)), kept, State(state), said)
+        kept, every = tuple(journal_cells.load_amounts(amounts)), journal_cells.load(cells)
+        shown = tuple(every[place] if place < len(every) else None for place in columns)  # a faulty row may have fewer
+        yield ShownRow(number, tuple(orjson.loads(key)), kept, State(state), said, shown)
 
 
 def rehearsal(connection: Connection, batch_id: int, procedure_id: str) -> Batch | None:

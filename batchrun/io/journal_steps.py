@@ -95,8 +95,11 @@ def _checked(connection: Connection, batch: Batch, step: Step, attempts: int, ta
         return step._replace(event=Event.KEY_TAKEN, error="the key is taken by a row of another batch"), False
     if step.run_id is None or _claim(connection, batch, step, attempts):
         return step, False
-    told = f"the API gave the run id {step.run_id}, which belongs to another row already"
+    told = f"{_GAVE}{step.run_id}{_OF_ANOTHER}"
     return step._replace(event=Event.DOUBT, run_id=None, error=told, output=None), True
+
+
+_GAVE, _OF_ANOTHER = "the API gave the run id ", ", which belongs to another row already"
 
 
 def _claim(connection: Connection, batch: Batch, step: Step, attempts: int) -> bool:
@@ -214,6 +217,13 @@ def holder_of(connection: Connection, batch: Batch, run_id: str) -> tuple[str, i
     )
     found = connection.execute(wanted).first()
     return None if found is None else (found[0], found[1])
+
+
+def was_given_anothers_run(connection: Connection, batch: Batch) -> bool:
+    """Tell whether a row of a batch is in doubt because its answer named a run that another row has."""
+    says_so = rows.c.error.startswith(_GAVE, autoescape=True) & rows.c.error.endswith(_OF_ANOTHER, autoescape=True)
+    wanted = select(rows.c.position).where(rows.c.batch_id == batch.id, rows.c.state == State.IN_DOUBT.value, says_so)
+    return connection.execute(wanted.limit(1)).first() is not None
 
 
 def any_run_id(connection: Connection, batch: Batch) -> str | None:

@@ -42,12 +42,16 @@ if TYPE_CHECKING:
 ROW, STATE, WHY = "row", "state", "why it is not sent"
 TO_SIGN = ("Made by", "Approved by")
 _WHY_WIDTH = 95
+_MOST_NAMED = 8
 _LINE_HEIGHT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PlanWorkbook:
-    """What the workbook says: the plan, the SHA-256 of its file, and its rows, with what names and sums them up."""
+    """What the workbook says: the plan, the SHA-256 of its file, and its rows, with what names and sums them up.
+
+    `columns` are those of the sheet that its rows' cells stand in; `left_out` are sent, too, and not shown.
+    """
 
     path: Path
     sha256: str
@@ -56,6 +60,8 @@ class PlanWorkbook:
     totals: tuple[ControlTotal, ...]
     key: tuple[str, ...]
     summed: tuple[Summed, ...]
+    columns: tuple[str, ...]
+    left_out: tuple[str, ...]
     rows: Sequence[ShownRow]
 
     @property
@@ -94,6 +100,7 @@ def _facts(content: PlanWorkbook) -> Iterator[tuple[str, str]]:
     yield "Sheet", plan.input.sheet or ""
     yield "Chosen rows", chosen_rows(plan)
     yield "Duplicates", _duplicates(plan)
+    yield "Also sent", _left_out(content.left_out)
     yield "Rehearsal", rehearsal(plan)
     yield "Made by", f"{plan.made_by} on {plan.host}"
     yield "Made at (UTC)", to_the_second(plan.made_at)
@@ -130,6 +137,11 @@ def _duplicates(plan: Plan) -> str:
     if not plan.duplicates:
         return "none"
     return f"{counted(len(plan.duplicates), 'row')} whose key was sent before, left out (see Rows)"
+
+
+def _left_out(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - _MOST_NAMED:,} more" if len(columns) > _MOST_NAMED else ""
+    return f"{', '.join(columns[:_MOST_NAMED])}{more} (columns that Rows does not show)" if columns else ""
 
 
 def rehearsal(plan: Plan) -> str:
@@ -184,7 +196,8 @@ def _bodies(
     names = _names(content)
     sums, decimals = _sums(content), decimals_of_columns(content.totals)
     amounts = [cells.text if one.splits else cells.amount(decimals.get(one.name, 0)) for one in sums]
-    encoders = [cells.any, *[cells.text] * len(content.key), *amounts, cells.text, cells.text]
+    own = [*[cells.text] * len(content.key), *[cells.any] * len(content.columns)]
+    encoders = [cells.any, *own, *amounts, cells.text, cells.text]
     bodies: list[tuple[SheetBody, Widths]] = []
     for row in content.rows:
         if not bodies or bodies[-1][0].rows == max_rows:
@@ -197,7 +210,7 @@ def _bodies(
 
 
 def _names(content: PlanWorkbook) -> tuple[str, ...]:
-    return (ROW, *content.key, *(one.name for one in _sums(content)), STATE, WHY)
+    return (ROW, *content.key, *content.columns, *(one.name for one in _sums(content)), STATE, WHY)
 
 
 class _Sum(NamedTuple):
@@ -227,7 +240,7 @@ def _sums(content: PlanWorkbook) -> list[_Sum]:
 
 def _values(row: ShownRow, keys: int, sums: Sequence[_Sum]) -> tuple[Any, ...]:
     key = (*row.key, *[""] * keys)[:keys]  # a row that could not be read has none
-    return (row.number, *key, *(one.of(row) for one in sums), row.state.value, row.why or "")
+    return (row.number, *key, *row.cells, *(one.of(row) for one in sums), row.state.value, row.why or "")
 
 
 def _dress_rows(content: PlanWorkbook, body: SheetBody, widths: Widths) -> Callable[..., None]:

@@ -17,6 +17,9 @@ from pathlib import Path
 import filelock
 import platformdirs
 
+if sys.platform != "win32":
+    import fcntl
+
 from batchrun.errors import JournalUnusable
 
 _SYNC_FOLDERS = ("onedrive", "dropbox", "google drive", "googledrive", "icloud", "nextcloud", "box sync")
@@ -101,6 +104,48 @@ def try_lock(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Let others see that a file or folder is in use; on Windows nobody can remove what is open anyway."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        _flock(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process may be using a file or folder; where nobody can tell, one may."""
+    if sys.platform == "win32":
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return True
+    try:
+        return not _flock(handle)
+    finally:
+        os.close(handle)
+
+
+def _flock(handle: int) -> bool:
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # another has it; or it is a network drive that knows no locks
+            return False
+    return True
+
+
+def is_own(seen: os.stat_result) -> bool:
+    """Tell whether a file belongs to who is working; Windows keeps that elsewhere."""
+    return sys.platform == "win32" or seen.st_uid == os.getuid()
 
 
 @contextlib.contextmanager

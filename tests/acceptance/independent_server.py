@@ -86,6 +86,7 @@ class Switches:
     busy_first: int = 0
     retry_after: str | None = "1"
     sync_times_out: bool = False
+    run_id: Callable[[int], str] = lambda number: f"run_{number:06d}x"
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class IndependentServer:
         return Answer(202, {"runId": run.run_id, "status": "running", "statusUrl": self._url(run)})
 
     def _accepted(self, procedure: str, environment: str, data: Data) -> Run:
-        run_id = f"run_{len(self.runs) + 1:06d}x"
+        run_id = self.switches.run_id(len(self.runs) + 1)
         run = Run(run_id, procedure, environment, data, time.monotonic(), reviewed=not self.switches.review(data))
         self.runs[run_id] = run
         return run

@@ -234,4 +234,5 @@ def test_on_a_terminal_the_question_is_asked_whatever_yes_said(
             document = json.loads(process.communicate(timeout=PATIENCE)[0])
         assert (process.returncode, len(desk.server.starts)) == (code, starts)
         assert (document["stopped"] is None) == (code == 0)
+        assert document["next"] == (None if code == 0 else "batchrun resume payouts-001 --confirm")
         assert Path(document["workbook"]).exists()

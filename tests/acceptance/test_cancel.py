@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -193,7 +194,7 @@ def test_on_live_a_cancellation_that_its_sender_never_heard_holds_too(tmp_path: 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal as POSIX has it")
-@pytest.mark.parametrize(("answer", "code", "starts"), [("y", 0, 12), ("n", 2, 2)])
+@pytest.mark.parametrize(("answer", "code", "starts"), [("y", 0, 12), ("n", 2, 2), ("", 130, 2)])
 def test_on_a_terminal_a_cancelled_live_batch_is_asked_about_with_count_and_sums(
     tmp_path: Path, crasher: Crasher, answer: str, code: int, starts: int
 ) -> None:
@@ -204,7 +205,10 @@ def test_on_a_terminal_a_cancelled_live_batch_is_asked_about_with_count_and_sums
             assert "cancelled on live by" in said
             assert re.search(r"Send the 10 rows that are left to LIVE; Amount [0-9,]+\.[0-9]{2}\?", said), said
             assert len(desk.server.starts) == 2
-            os.write(terminal, f"{answer}\n".encode())
+            if answer:
+                os.write(terminal, f"{answer}\n".encode())
+            else:
+                process.send_signal(signal.SIGINT)
             assert process.stdout is not None
             document = json.loads(process.communicate(timeout=PATIENCE)[0])
         assert (process.returncode, len(desk.server.starts)) == (code, starts)

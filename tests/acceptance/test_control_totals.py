@@ -249,8 +249,8 @@ def test_a_plan_shows_each_amount_with_what_splits_its_total_and_is_run_as_it_is
     book = load_workbook(planned["workbook"])
     header, first, *_ = list(book["Rows"].values)
     book.close()
-    assert header[1:5] == ("Invoice No", "Amount", "Currency", "state")
-    assert first[1:4] == ("00001", 10, "EUR")
+    assert header[1:6] == ("Invoice No", "Vendor", "Amount", "Currency", "state")
+    assert first[1:5] == ("00001", ROWS[0][1], 10, "EUR")
     desk.command("approve", "october.plan.json", "--as", "ana", "--yes").ended(0)
     done = desk.crasher.run(["run", "--plan", "october.plan.json", "--json"], desk.folder, desk.environment)
     assert json.loads(done.stdout)["totals"]["Amount USD"] == {"completed": "12.625"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import shutil
@@ -32,7 +33,7 @@ def ready(desk: PlanDesk) -> PlanDesk:
     return desk
 
 
-def facts(path: Path, sheet: str) -> dict[str, Any]:
+def facts(path: Path | str, sheet: str) -> dict[str, Any]:
     """Give what stands in the first two columns of a sheet."""
     book = load_workbook(path)
     found = {str(row[0]): row[1] for row in book[sheet].iter_rows(values_only=True, max_col=2) if row[0]}
@@ -302,11 +303,34 @@ def test_the_workbook_lists_every_row_with_its_key_amount_and_state(desk: PlanDe
     desk.plan().ended(0)
     book = load_workbook(desk.folder / "october.plan.xlsx")
     header, *rows = book["Rows"].iter_rows(values_only=True)
-    assert header == ("row", "Invoice No", "Amount", "state", "why it is not sent")
+    assert header == ("row", "Invoice No", "Vendor", "Due", "Urgent", "Amount", "state", "why it is not sent")
     assert [row[:2] for row in rows] == [(number, f"{number - 1:05d}") for number in range(2, 7)]
-    assert [row[3] for row in rows] == ["ready", "duplicate", "ready", "ready", "ready"]
-    assert "taken by row 3 of payouts-001" in str(rows[1][4])
+    assert [row[2] for row in rows] == [row["Vendor"] for row in ROWS]
+    assert [row[6] for row in rows] == ["ready", "duplicate", "ready", "ready", "ready"]
+    assert "taken by row 3 of payouts-001" in str(rows[1][7])
     book.close()
+
+
+def test_a_wide_sheet_s_first_columns_are_shown_as_the_job_maps_them_and_the_others_named(desk: PlanDesk) -> None:
+    more = {f"Column {number}": f"{number:03d}" for number in range(13, 0, -1)}
+    with (desk.folder / "payouts.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*ROWS[0], "Not sent", *reversed(more)])
+        writer.writeheader()
+        writer.writerows({**row, **more, "Not sent": "no"} for row in ROWS)
+    targets = "".join(f"  c{number}: {name}\n" for number, name in enumerate(more))
+    vendor = """  vendor: {expr: 'row["Vendor"] | upper'}\n"""
+    desk.job(lambda _: PLANNED.replace("  vendor: Vendor\n", targets + vendor))
+    schema = json.loads((desk.folder / "payout.schema.json").read_bytes())
+    schema["properties"] |= {f"c{number}": {"type": "string"} for number in range(13)}
+    (desk.folder / "payout.schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    workbook = desk.plan().ended(0).document["workbook"]
+    book = load_workbook(workbook)
+    header, first, *_ = book["Rows"].iter_rows(values_only=True)
+    book.close()
+    shown = list(more)[:12]
+    assert header == ("row", "Invoice No", *shown, "Amount", "state", "why it is not sent")
+    assert list(first[2:14]) == [more[name] for name in shown]
+    assert facts(workbook, "Plan")["Also sent"] == "Column 1, Vendor, Due, Urgent (columns that Rows does not show)"
 
 
 def test_a_plan_never_overwrites_anything(desk: PlanDesk) -> None:
@@ -433,10 +457,10 @@ def test_a_plan_whose_totals_are_split_shows_each_rows_amount_beside_what_splits
         "Amount (no Vendor)",
     }
     book = load_workbook(planned["workbook"])
-    header, *rows = book["Rows"].iter_rows(values_only=True, max_col=5)
+    header, *rows = book["Rows"].iter_rows(values_only=True, max_col=7)
     book.close()
-    assert header == ("row", "Invoice No", "Amount", "Vendor", "state")
-    shown = [(None if amount is None else f"{amount:.2f}", by, state) for _, _, amount, by, state in rows]
+    assert header == ("row", "Invoice No", "Due", "Urgent", "Amount", "Vendor", "state")
+    shown = [(None if amount is None else f"{amount:.2f}", by, state) for *_, amount, by, state in rows]
     assert shown[:3] == [
         (ROWS[0]["Amount"], "Öl AG", "ready"),
         (ROWS[1]["Amount"], None, "invalid"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from finance_desk import killed, until
+from finance_desk import Outcome, killed, until
 from review_desk import ReviewDesk, at_a_review_desk, ended, invoice, typing_into, waiting
 from review_server import Kind
 
@@ -102,6 +102,61 @@ def test_an_interrupted_review_can_be_gone_on_with(desk: ReviewDesk, number: int
     stopped = ended(process).ended(130)
     assert stopped.document["next"].startswith("batchrun review ")
     assert len(desk.server.arrivals) < 40
+    desk.review().ended(0)
+    desk.wrote_once_each(*keys)
+
+
+def interrupted_while_the_workbook_is_written(desk: ReviewDesk, count: int, *more: int) -> Outcome:
+    """Interrupt a review, and once more, or oftener, while it writes its workbook."""
+    desk.server.switches.late = 0.05
+    desk.approved(count)
+    process = desk.begun()
+    until(lambda: len(desk.server.arrivals), lambda seen: seen >= 5)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    said = iter(process.stderr.readline, "")
+    assert any("stopped, because you interrupted it" in line for line in said)
+    for number in more:
+        process.send_signal(number)
+    stopped = ended(process).ended(130)
+    assert stopped.document["error"] is None
+    assert stopped.document["next"].startswith("batchrun review ")
+    assert stopped.document["workbook"] == str(desk.workbook)
+    return stopped
+
+
+@posix
+def test_a_second_ctrl_c_leaves_journal_and_workbook_as_a_single_one_does(desk: ReviewDesk) -> None:
+    interrupted_while_the_workbook_is_written(desk, 40, signal.SIGINT)
+    sent = {arrival.invoice for arrival in desk.server.arrivals}
+    assert len(sent) < 40
+    told = {key for key, row in desk.results().items() if row["_decision_status"]}
+    assert sent <= told
+    desk.review().ended(0)
+    desk.wrote_once_each(*(invoice(number) for number in range(1, 41)))
+
+
+@posix
+def test_a_third_ctrl_c_leaves_the_workbook_and_still_says_how_to_go_on(desk: ReviewDesk) -> None:
+    interrupted_while_the_workbook_is_written(desk, 40, signal.SIGINT, signal.SIGTERM)
+    desk.review().ended(0)
+    desk.wrote_once_each(*(invoice(number) for number in range(1, 41)))
+
+
+@posix
+def test_two_quick_ctrl_c_while_decisions_are_sent_still_write_the_workbook(desk: ReviewDesk) -> None:
+    desk.server.switches.late = 0.3
+    keys = desk.approved(20)
+    process = desk.begun()
+    until(lambda: len(desk.server.arrivals), lambda seen: seen >= 5)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    stopped = ended(process).ended(130)
+    assert stopped.document["error"] is None
+    assert stopped.document["workbook"] == str(desk.workbook)
+    assert {arrival.invoice for arrival in desk.server.arrivals} <= {
+        key for key, row in desk.results().items() if row["_decision_status"]
+    }
     desk.review().ended(0)
     desk.wrote_once_each(*keys)
 

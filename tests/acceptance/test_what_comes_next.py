@@ -120,3 +120,18 @@ def test_what_another_window_is_sending_leads_to_nothing_but_waiting(desk: Desk)
             assert sender.poll() is None
         assert desk.command("status", "payouts-001", "--json").ended(0).document["next"] is None
         sender.communicate()
+
+
+def test_a_row_that_was_given_another_row_s_run_is_settled_before_more_is_sent(desk: Desk) -> None:
+    desk.server.switches.run_id = lambda number: f"run_{min(number, 2):06d}x"
+    stopped = desk.run("--concurrency", "1").ended(3)
+    assert "which belongs to another row already" in stopped.document["stopped"]
+    assert "before more is sent" in stopped.document["stopped"]
+    settle = "batchrun resolve payouts-001"
+    assert stopped.document["next"] == settle
+    assert desk.command("status", "payouts-001", "--json").document["next"] == settle
+    assert desk.run().ended(2).document["next"] == settle
+    (doubtful,) = [row["_row"] for row in desk.answer(stopped).rows if row["_status"] == "in_doubt"]
+    desk.server.switches.run_id = lambda number: f"run_{number:06d}x"
+    settled = desk.command("resolve", "payouts-001", "--row", str(doubtful), "--not-run", "--yes", "--json")
+    assert settled.document["next"] == "batchrun resume payouts-001"

@@ -29,6 +29,7 @@ from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
 from batchrun.io.journal_steps import Step
 from batchrun.io.journal_writer import JournalWriter
+from batchrun.io.system import Interrupts
 
 KEY = ApiKey("rsk_sandbox_x", "a test")
 SETTINGS = {"allow_duplicates": False, "rate": "100/s", "concurrency": 2}
@@ -56,7 +57,9 @@ def open_run(tmp_path: Path) -> Iterator[tuple[Journal, Batch]]:
 
 def followed(journal: Journal, batch: Batch) -> Stop | None:
     route = Route(batch.base_url, KEY, None, None, 5.0)
-    deciding = Deciding(journal, batch, Doors(KEY, None, Reviewing(KEY)), route, Silent(), Following(wait=20.0))
+    deciding = Deciding(
+        journal, batch, Doors(KEY, None, Reviewing(KEY)), route, Silent(), Following(wait=20.0), Interrupts()
+    )
     return asyncio.run(deciding.follow({0}))
 
 

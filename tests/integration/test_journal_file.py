@@ -15,7 +15,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "contract"))
 
 from journals import AS_VERSION_1, NOW, add_batch, draft, opened, row_values, states
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from batchrun.errors import BadInput, BatchrunError, JournalUnusable, NotFound, Stopped
 from batchrun.io import journal_batches, journal_files, journal_rows, system
@@ -91,6 +91,25 @@ def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
             raise ValueError("stop here")
         assert states(journal, batch) == [State.READY] * 2
         add_batch(journal, 1)
+
+
+@pytest.mark.parametrize("way", ["reading", "writing"])
+def test_a_ctrl_c_within_a_statement_stays_one_and_the_journal_goes_on(tmp_path: Path, way: str) -> None:
+    with opened(tmp_path / "journal.db") as journal:
+        batch = add_batch(journal, 1)
+
+        def interrupted(*_call: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), getattr(journal, way)() as connection:
+            if way == "writing":
+                connection.execute(update(batches).values(workbook="another"))
+            event.listen(connection, "after_cursor_execute", interrupted)
+            connection.execute(select(batches))
+        with journal.writing() as connection:
+            found = journal_batches.find(connection, batch.name)
+        assert found is not None
+        assert found.workbook == batch.workbook
 
 
 def test_a_reader_does_not_disturb_a_writer_nor_see_half_a_step(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from small_jobs import fields, job, payload, prepared, told, value_through
 
+from batchrun.core.mapping import columns_fed
 from batchrun.model import Cell, Number, Unreadable
 
 TEXT = {"type": "string"}
@@ -212,3 +213,9 @@ def test_an_expression_that_uses_the_row_as_a_whole_names_all_its_cells() -> Non
 def test_a_value_that_no_column_fed_is_a_problem_of_its_row() -> None:
     made = prepared(job({"v": {"value": 5}}, [], fields(v=TEXT)))
     assert told(made) == [("in.csv!2", "/v", "schema-type", "text is expected")]
+
+
+def test_the_columns_that_are_sent_are_named_once_in_the_job_s_order() -> None:
+    targets = {"b": "B", "v": {"value": 1}, "c": {"expr": 'row["C"] ~ row["B"]'}, "k": "K"}
+    preparer = job(targets, ["A", "B", "C"], {"type": "object"})
+    assert [preparer.info.header[column] for column in columns_fed(preparer.mapper)] == ["B", "C", "K"]
