@@ -18,11 +18,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from finance_desk import CANARY, Desk, Outcome
+from forked_modules import fork_them
 from ledger_server import LedgerDesk, at_a_ledger
 
 CRASHED = 137
@@ -142,6 +144,10 @@ class Points:
         self.crash_at: int | None = None
         self.passed = 0
 
+    def forget(self) -> None:
+        """Let a process that this one starts pass every point."""
+        self.crash_at = None
+
     def __call__(self, name: str) -> None:
         self.passed += 1
         if self.passed == self.crash_at:
@@ -244,6 +250,9 @@ def _in_a_child(order: dict[str, Any], point: Points) -> dict[str, Any]:
 
 LOADED = (  # once, for every child
     *("openpyxl", "pandas", "anyio._backends._asyncio", "keyring", "jsonschema_rs", "batchrun.cli.main"),
+    *("openpyxl.packaging.extended", "pydantic.type_adapter", "typer._adapters", "typer._click.decorators"),
+    *("encodings.cp437", "encodings.utf_16_le", "encodings.utf_8_sig", "batchrun.simulator.serve"),
+    *(f"batchrun.io.excel_{name}" for name in ("calamine", "reading")),
     *(
         f"batchrun.flows.{name}"
         for name in ("cancel", "check", "compare", "init", "report", "resolve", "retry", "review", "run", "status")
@@ -257,6 +266,24 @@ def _save_coverage() -> None:
     measuring = coverage.Coverage.current() if coverage is not None else None
     if measuring is not None:
         measuring.save()
+        # Which files never ran is told by now; a child need not look at each of them once more.
+        setattr(measuring, "_post_save_work", lambda: None)  # noqa: B010
+
+
+def _build_the_command_line() -> None:
+    """Make Typer's commands once, and what turns their words into values; each child takes them up as they are."""
+    import typer
+
+    from batchrun.cli.main import app
+
+    setattr(typer.main, "get_command", cache(typer.main.get_command))  # noqa: B010
+    waiting: list[Any] = [typer.main.get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            if isinstance(parameter, (typer.core.TyperArgument, typer.core.TyperOption)):
+                parameter.get_runtime_param()
 
 
 SPOKEN = Path()  # where children say what they say
@@ -266,8 +293,10 @@ def _serve() -> None:
     global SPOKEN  # noqa: PLW0603  # the script's own
     for name in LOADED:
         importlib.import_module(name)
+    _build_the_command_line()
     point = Points()
     wrap_the_doors(point)
+    fork_them(point.forget)
     _save_coverage()  # so that no child saves the loading of everything once more
     with tempfile.TemporaryDirectory() as spoken:
         SPOKEN = Path(spoken)

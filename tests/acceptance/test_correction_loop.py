@@ -283,8 +283,8 @@ def faulty_file(desk: LedgerDesk) -> Path:
     return path
 
 
-def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_path: Path) -> None:
-    with a_real_desk_with_refusals(tmp_path) as desk:
+def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_path: Path, crasher: Crasher) -> None:
+    with a_desk_with_refusals(tmp_path, crasher) as desk:
         faulty_file(desk)
         with nothing_happens(desk):
             refused = desk.json("retry", "--input", "refused.csv").ended(2)
@@ -300,8 +300,8 @@ def test_every_problem_is_told_at_once_with_its_cell_and_nothing_is_sent(tmp_pat
         assert "--skip-invalid" in lines[-1]
 
 
-def test_skip_invalid_sends_the_rows_that_are_good(tmp_path: Path) -> None:
-    with a_real_desk_with_refusals(tmp_path) as desk:
+def test_skip_invalid_sends_the_rows_that_are_good(tmp_path: Path, crasher: Crasher) -> None:
+    with a_desk_with_refusals(tmp_path, crasher) as desk:
         faulty_file(desk)
         done = desk.json("retry", "--input", "refused.csv", "--skip-invalid").ended(1)
         assert desk.states() == {"completed": 9, "refused": 3}
@@ -375,8 +375,8 @@ UNREADABLE = {
 }
 
 
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
         for name, (content, said) in UNREADABLE.items():
@@ -387,8 +387,8 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path: Path) -> Non
         assert "the batch keeps its own copy of the job" in desk.json("retry", "--input", "ansi.csv").words.lower()
 
 
-def test_the_original_sheet_can_be_corrected_too(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_the_original_sheet_can_be_corrected_too(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.job(
             lambda text: text.replace("{file: payouts.csv}", "{file: payouts.csv, header_row: 3, encoding: cp1252}")
         )
@@ -432,8 +432,8 @@ def test_params_are_those_of_the_batch(tmp_path: Path, crasher: Crasher) -> None
         assert [start.json["data"]["currency"] for start in desk.server.starts] == ["EUR"] * 4
 
 
-def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.job(
             lambda text: (
                 text.replace("payouts.csv", "payouts.xlsx")
@@ -462,8 +462,8 @@ def test_cells_of_a_workbook_that_nobody_touched_survive_a_csv_file(tmp_path: Pa
         assert "Due" not in done.words
 
 
-def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.job(lambda text: text.replace("  urgent: {column: Urgent, map: {Y: true, N: false}}\n", ""))
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
@@ -480,8 +480,8 @@ def test_columns_that_the_job_does_not_need_may_be_gone_or_new(tmp_path: Path) -
         assert cells["Urgent"] == ROWS[2]["Urgent"]
 
 
-def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.job(lambda text: text.replace("  urgent: {column: Urgent, map: {Y: true, N: false}}\n", ""))
         desk.sheet(ROWS[:3])
         desk.run().ended(1)
@@ -492,8 +492,8 @@ def test_a_change_of_what_is_not_sent_is_told(tmp_path: Path) -> None:
         assert life(desk, 4)["cells"]["Urgent"] == "very"
 
 
-def test_a_row_that_where_leaves_out_now_is_told(tmp_path: Path) -> None:
-    with at_a_real_desk(tmp_path, refuse=blocked) as desk:
+def test_a_row_that_where_leaves_out_now_is_told(tmp_path: Path, crasher: Crasher) -> None:
+    with at_a_crash_desk(tmp_path, crasher, refuse=blocked) as desk:
         desk.job(
             lambda text: text.replace("{file: payouts.csv}", '{file: payouts.csv, where: \'row["Urgent"] != "no"\'}')
         )

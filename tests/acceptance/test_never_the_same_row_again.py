@@ -113,6 +113,7 @@ def test_a_second_sender_for_a_running_batch_is_refused_in_one_sentence(tmp_path
         assert len(second.stderr.strip().splitlines()) == 1, second.stderr
         assert "payouts-001" in second.document["error"]["message"]
         desk.command("status", "last", "--json").ended(0)
+        until(lambda: len(desk.server.runs), lambda count: count >= 2)
         killed(running)
         assert set(Counter(desk.server.sent("invoiceNumber")).values()) == {1}
 

@@ -59,7 +59,7 @@ async def over_http(plan: list[Scripted], *, reachable: bool) -> AsyncIterator[A
     async with FaultServer() as server:
         server.plan = [answers(message(*part)) if part else stalls() for part in plan]
         origin = server.origin if reachable else f"http://127.0.0.1:{closed_port()}"
-        door = RunnerApi(Route(origin, KEY, None, read_seconds=0.1, write_seconds=0.1), "/v1/procedures/p/sandbox")
+        door = RunnerApi(Route(origin, KEY, None, read_seconds=0.3, write_seconds=0.3), "/v1/procedures/p/sandbox")
         try:
             yield Api(door, lambda: [one.partition(b"\r\n\r\n")[2] for one in server.requests if one[:4] == b"POST"])
         finally:
