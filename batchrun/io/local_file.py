@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import os
 import sys
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from batchrun.errors import BadInput
+from batchrun.io.temporary_copy import TemporaryCopy
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
@@ -19,11 +18,11 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A readable file, the name that messages call it by, and whether it is ours to delete."""
+    """A readable file, the name that messages call it by, and our own copy of it where it is one."""
 
     path: Path
     name: str
-    temporary: bool = False
+    copy: TemporaryCopy | None = None
 
     def head(self) -> bytes:
         """Give the first 4 KiB."""
@@ -32,8 +31,8 @@ class LocalFile:
 
     def release(self) -> None:
         """Delete the file if it is a temporary one."""
-        if self.temporary:
-            self.path.unlink(missing_ok=True)
+        if self.copy is not None:
+            self.copy.release()
 
 
 def local_file(path: Path, max_size: int) -> LocalFile:
@@ -76,10 +75,10 @@ def _unpacked_when_gzip(file: LocalFile, max_size: int) -> LocalFile:
 
 
 def _spooled(stream: BinaryIO, name: str, max_size: int) -> LocalFile:
-    handle, place = tempfile.mkstemp(prefix="batchrun-input-")
-    file = LocalFile(Path(place), name, temporary=True)
+    copy = TemporaryCopy("input")
+    file = LocalFile(copy.path, name, copy)
     try:
-        with os.fdopen(handle, "wb") as target:
+        with copy.path.open("wb") as target:
             _copy(stream, target, name, max_size)
     except BaseException:
         file.release()

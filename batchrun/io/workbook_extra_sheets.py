@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from batchrun.io.excel_package import open_package
+from batchrun.io.temporary_copy import TemporaryCopy
 from batchrun.io.workbook_opening import opened_workbook, plain_damage
 
 if TYPE_CHECKING:
@@ -43,20 +42,15 @@ def read_extra_sheets(path: Path, name: str, titles: Collection[str]) -> tuple[E
     """Read the sheets of these titles, and no other: the others may be long, and openpyxl reads whole workbooks."""
     if not titles:
         return ()
-    handle, place = tempfile.mkstemp(prefix="batchrun-sheets-", suffix=".xlsx")
-    os.close(handle)
-    thinned = Path(place)
-    try:
+    with TemporaryCopy("sheets", ".xlsx") as thinned:
         with plain_damage(name):
-            _thin(path, name, titles, thinned)
+            _thin(path, name, titles, thinned.path)
         with (
-            opened_workbook(thinned, name, read_only=False, data_only=False, rich_text=True) as told,
-            opened_workbook(thinned, name, read_only=False) as shown,
+            opened_workbook(thinned.path, name, read_only=False, data_only=False, rich_text=True) as told,
+            opened_workbook(thinned.path, name, read_only=False) as shown,
         ):
             sheets = {sheet.title: sheet for sheet in told.worksheets}
             return tuple(ExtraSheet(title, sheets[title], shown[title]) for title in titles if title in sheets)
-    finally:
-        thinned.unlink(missing_ok=True)
 
 
 def _thin(path: Path, name: str, titles: Collection[str], thinned: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +20,7 @@ from batchrun.io.excel_process import Row, WorkbookProcess
 from batchrun.io.excel_protocol import Request
 from batchrun.io.excel_rows import is_covered
 from batchrun.io.sheet_header import header_name
+from batchrun.io.temporary_copy import TemporaryCopy
 from batchrun.io.workbook_name import batch_in
 from batchrun.io.workbook_opening import LARGEST, opened_workbook, plain_damage, refuse_other_files
 from batchrun.io.workbook_results_layout import ROW, Layout, Table, results_layout
@@ -59,12 +58,12 @@ class _Reading(NamedTuple):
 class WorkbookCopy:
     """A results workbook as it stood when it was opened; a context manager, since it holds a private copy."""
 
-    def __init__(self, copy: Path, name: str, sha256: str) -> None:
-        self.path = copy
+    def __init__(self, copy: TemporaryCopy, name: str, sha256: str) -> None:
+        self.path = copy.path
         self.name = name
         self.sha256 = sha256
         self._held = ExitStack()
-        self._held.callback(copy.unlink, missing_ok=True)
+        self._held.callback(copy.release)
         try:
             self._look_over()
         except BaseException:
@@ -185,13 +184,12 @@ def open_copy(path: Path) -> WorkbookCopy:
     """
     if not path.is_file():
         raise NotFound(f"there is no workbook at {path}")
-    handle, place = tempfile.mkstemp(prefix="batchrun-copy-", suffix=".xlsx")
-    copy = Path(place)
+    copy = TemporaryCopy("copy", ".xlsx")
     try:
-        with os.fdopen(handle, "wb") as target:
+        with copy.path.open("wb") as target:
             sha256 = _copied(path, target)
     except BaseException:
-        copy.unlink(missing_ok=True)
+        copy.release()
         raise
     return WorkbookCopy(copy, path.name, sha256)
 

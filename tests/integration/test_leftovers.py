@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from batchrun.io import journal_backup, system
 from batchrun.io.journal import open_journal
+from batchrun.io.temporary_copy import TemporaryCopy
 from batchrun.io.whole_file import new_file, whole_file
 
 LEFT = ".batchrun-0123456789ab.tmp"
@@ -104,6 +106,42 @@ def test_what_a_killed_writer_held_is_held_no_more(tmp_path: Path) -> None:
     aged(beside)
     write(tmp_path)
     assert not beside.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_copy_of_a_workbook_that_a_killed_command_was_reading_goes_and_one_that_is_read_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, sys; from batchrun.io.temporary_copy import TemporaryCopy\n"
+        "copy = TemporaryCopy('copy', '.xlsx'); print(flush=True); sys.stdin.readline()"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        (theirs,) = tmp_path.iterdir()
+        aged(theirs)
+        if killed:
+            process.kill()
+            process.wait()
+        with TemporaryCopy("sheets", ".xlsx") as mine:
+            assert theirs.exists() is not killed
+        process.kill()
+    assert not mine.path.exists()
+
+
+@pytest.mark.parametrize("name", ["batchrun-copy-notes.xlsx", "batchrun-old-abcd_123.xlsx", LEFT])
+def test_other_files_among_the_system_s_temporary_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    aged(tmp_path / name)
+    TemporaryCopy("copy", ".xlsx").release()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(("inside", "goes"), [("results.xlsx", True), (LEFT, True), ("notes.txt", False)])
