@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain, islice
 
-from batchrun.core import drafting, groups, keys, spec_checks
+from batchrun.core import drafting, group_reading, group_survey, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare, prepare_all, selected_key
 from batchrun.core.totals import Totals, amount_of, counted, name_of
@@ -18,7 +18,6 @@ from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
 from batchrun.model import Amount, Problem, SourceRow, SplitAmount, Summed
 
-EVERY = 5_000
 CHUNK = 500  # rows that are prepared together
 OPEN_IN_EXCEL = "{} is open in a spreadsheet program just now; what is not saved there is not read."
 
@@ -110,20 +109,22 @@ def note_largest(
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
-    """Give the rows of a job that makes one payload of several rows: all are read before the first is known."""
-    read = 0
-
-    def seen() -> None:
-        nonlocal read
-        read += 1
-        if read % EVERY == 0:
-            counting(read)
-
-    found = groups.gather(through.job.preparer, _sheet_rows(through), through.job.choice.limit, seen)
-    through.rows, through.left_out = len(found.rows), found.left_out
-    rows = iter(found.rows)
+    """Give the rows of a job that makes one payload of several rows: the sheet is read twice, unless it is short."""
+    job = through.job
+    # Each row is counted in halves: once when it is read for the first time, once when it is given.
+    found = group_survey.survey(job.preparer, _sheet_rows(through), job.choice.limit, lambda read: counting(read // 2))
+    through.rows, through.left_out = found.rows, found.left_out
+    rows = group_reading.gathered(job.preparer, found, lambda: _data_rows_again(through))
+    given = 0
     while some := list(islice(rows, CHUNK)):
+        given += len(some)
+        counting((len(found.flags) + given) // 2)
         yield some
+
+
+def _data_rows_again(through: Pass) -> Iterator[SourceRow]:
+    rows, trailer = through.job.source.rows(), through.trailer
+    return rows if trailer is None else (row for row in rows if not trailer.is_trailer(row))
 
 
 def _selected(through: Pass, rows: Iterator[SourceRow]) -> Iterator[list[Prepared]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from small_jobs import fields, job, spec_of, told
 
 from batchrun.core import spec_checks
-from batchrun.core.groups import Gathered, gather
+from batchrun.core.group_reading import gathered as prepared_rows
+from batchrun.core.group_survey import survey
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.selection import parse_rows
 from batchrun.model import Cell, Problem, RowFault, SourceRow
@@ -37,8 +38,16 @@ def sheet(*rows: Sequence[Cell]) -> list[SourceRow]:
     return [SourceRow(number, tuple(cells)) for number, cells in enumerate(rows, 2)]
 
 
+class Gathered(NamedTuple):
+    rows: list[Prepared]
+    left_out: int
+
+
 def gathered(preparer: Preparer, rows: Sequence[SourceRow], limit: int | None = None) -> Gathered:
-    return gather(preparer, rows, limit, lambda: None)
+    found = survey(preparer, rows, limit, lambda _: None)
+    made = list(prepared_rows(preparer, found, lambda: rows))
+    assert len(made) == found.rows
+    return Gathered(made, found.left_out)
 
 
 def payloads(found: Gathered) -> list[Any]:
