@@ -15,7 +15,7 @@ from batchrun.core.cells import Fault
 from batchrun.core.mapping import OMIT, Field, RowMapper
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.settling import same_value
-from batchrun.core.targets import EACH, Path, pointer
+from batchrun.core.targets import EACH, pointer
 from batchrun.model import Cell, Problem, SheetInfo, SourceRow
 
 
@@ -59,14 +59,16 @@ def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Any, ...]:
     return tuple(amount(row) for amount in preparer.amounts)
 
 
-def prepared(preparer: Preparer, rows: Sequence[SourceRow], note: str | None = None) -> list[Prepared]:
+def prepared(
+    preparer: Preparer, rows: Sequence[SourceRow], note: str | None = None, long_rows: LongRows | None = None
+) -> list[Prepared]:
     """Prepare one group: its first row bears the payload, the others are its members.
 
     `note` says why the group may not be whole; it is a problem then, and is not sent.
     """
     first = rows[0]
     info = _info(preparer.info, rows)
-    mapper = _mapper(preparer.mapper, info, rows)
+    mapper = RowMapper(info, (long_rows or LongRows(preparer.mapper)).fields(len(rows)))
     long_row = SourceRow(first.number, tuple(cell for row in rows for cell in row.cells))
     mapped = mapping.map_row(mapper, long_row)
     refused = (*mapped.problems, *validation.problems_of(preparer.schema, mapper, long_row, mapped))
@@ -116,29 +118,41 @@ def _info(info: SheetInfo, rows: Sequence[SourceRow]) -> GroupInfo:
     )
 
 
-def _mapper(mapper: RowMapper, info: GroupInfo, rows: Sequence[SourceRow]) -> RowMapper:
-    fields: list[Field] = []
-    for one in mapper.fields:
-        if EACH in one.path:
-            fields += [_item(one, place, len(mapper.info.header)) for place in range(len(rows))]
-        else:
-            fields.append(one)
-    return RowMapper(info, tuple(fields))
+class LongRows:
+    """The targets of a job as those of long rows, of so many rows each."""
+
+    def __init__(self, mapper: RowMapper) -> None:
+        self._fields, self._width = mapper.fields, len(mapper.info.header)
+        self._known: dict[int, tuple[Field, ...]] = {}
+
+    def fields(self, count: int) -> tuple[Field, ...]:
+        """Give the targets of a group of so many rows; those of small groups are kept."""
+        known = self._known.get(count)
+        if known is None:
+            known = tuple(self._made(count))
+            if count <= _MOST_KEPT:
+                self._known[count] = known
+        return known
+
+    def _made(self, count: int) -> Iterator[Field]:
+        for one in self._fields:
+            if EACH in one.path:
+                yield from (_item(one, place, self._width) for place in range(count))
+            else:
+                yield one
+
+
+_MOST_KEPT = 100
 
 
 def _item(one: Field, place: int, width: int) -> Field:
-    path = path_at(one.path, place)
+    path = tuple(place if step == EACH else step for step in one.path)
     start = place * width
 
     def get(values: Sequence[Cell]) -> Any:
         return one.get(values[start : start + width])
 
     return Field(path, pointer(path), get, tuple(start + column for column in one.columns))
-
-
-def path_at(path: Path, place: int) -> Path:
-    """Give where a target's value lies that is of a row at this place in its group."""
-    return tuple(place if step == EACH else step for step in path)
 
 
 def agrees(preparer: Preparer, rows: Sequence[SourceRow]) -> bool:
