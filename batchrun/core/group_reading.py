@@ -75,7 +75,7 @@ def _sorted(
 ) -> Iterator[tuple[list[tuple[int, SourceRow]], list[_Bucket]]]:
     """Give, chunk by chunk, the rows that are in no group and the groups that are whole now."""
     sorter = _Sorter(preparer, found)
-    for number, some in enumerate(chunks(again() if found.held is None else found.held)):
+    for number, some in enumerate(chunks(again())):
         if number >= len(found.digests) or digest(some) != found.digests[number]:
             raise _changed(preparer)
         yield sorter.sorted(some)

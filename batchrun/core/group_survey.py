@@ -24,7 +24,6 @@ Group = tuple[str, ...]
 Hash = Callable[[Group], int]
 
 CHUNK = 500  # rows that are looked at together
-HELD_CELLS = 100_000  # a sheet of no more cells is held, and not read a second time
 
 # What a row is: left out, of an unknown group, of a group, or of a group and not taken by --rows or by --limit.
 LEFT_OUT, ALONE, MEMBER, NOT_OF_ROWS, BEYOND_LIMIT = range(5)
@@ -38,7 +37,7 @@ class Survey:
 
     `flags` has a byte for each row that was read, `digests` a number for each CHUNK of them, by which the second
     reading is known to be of the same rows. `rows` take part, `left_out` do not. `suspects` are hashes of keys that
-    more than one group seems to have. `held` has the rows themselves, where they are few.
+    more than one group seems to have.
     """
 
     hash_of: Hash
@@ -47,7 +46,6 @@ class Survey:
     rows: int = 0
     left_out: int = 0
     suspects: frozenset[int] = frozenset()
-    held: list[SourceRow] | None = field(default_factory=list)
 
     def short_hash(self, group: Group) -> int:
         """Give the hash by which a group, or the key of one, is noted."""
@@ -87,7 +85,6 @@ class _Surveyor:
     def __init__(self, preparer: Preparer, limit: int | None, hash_of: Hash) -> None:
         self.found = Survey(hash_of)
         self._preparer, self._limit = preparer, limit
-        self._most_held = HELD_CELLS // max(len(preparer.info.header), 1)
         self._groups = _Pairs("I")
         # A key that names all columns of the group cannot be another group's, too.
         self._keys = None if set(preparer.group_columns) <= set(preparer.key_columns) else _Pairs("q")
@@ -103,8 +100,6 @@ class _Surveyor:
             elif kind == ALONE and self._before is not None:  # it may be a row of the group before it
                 self._groups.add(self._before, len(found.flags))
             found.flags.append(kind)
-        if found.held is not None:
-            found.held = None if len(found.flags) > self._most_held else found.held + some
 
     def _kind(self, number: int, mark: Group | int) -> int:
         found, ranges = self.found, self._preparer.rows
