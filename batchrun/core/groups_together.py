@@ -34,12 +34,12 @@ class Together:
     def prepared(self, noted: Sequence[Noted]) -> Iterator[list[Prepared]]:
         """Give what `groups.prepared` gives for each of some groups."""
         every = [rows for rows, note in noted if note is None]
-        good = iter(self._good(every) if every else ())
+        good = iter(self._good(every) if every else [])
         for rows, note in noted:
             made = None if note is not None else next(good)
             yield groups.prepared(self._preparer, rows, note, self._long_rows) if made is None else made
 
-    def _good(self, every: Sequence[Sequence[SourceRow]]) -> Iterator[list[Prepared] | None]:
+    def _good(self, every: Sequence[Sequence[SourceRow]]) -> list[list[Prepared] | None]:
         """Give each group that is valid, prepared, and None for the others."""
         batch, is_valid = Batch(every), self._preparer.schema.validator.is_valid
         read = self._read(batch)
@@ -51,8 +51,10 @@ class Together:
             for at, (key, one) in enumerate(zip(of_keys, data, strict=True))
         ]
         bodies = iter(payloads.all_to_json(list(compress(data, good))))
-        for rows, key, is_good in zip(every, of_keys, good, strict=True):
-            yield self._members(rows, key, next(bodies)) if is_good and key is not None else None
+        return [
+            self._members(rows, key, next(bodies)) if is_good and key is not None else None
+            for rows, key, is_good in zip(every, of_keys, good, strict=True)
+        ]
 
     def _members(self, rows: Sequence[SourceRow], key: tuple[str, ...], payload: bytes) -> list[Prepared]:
         preparer, first, last = self._preparer, rows[0], rows[-1]

@@ -113,6 +113,14 @@ def test_a_list_that_is_too_long_names_the_cells_of_all_its_rows() -> None:
     assert problem.cell.startswith("in.csv!C2, in.csv!C3") and problem.cell.endswith("in.csv!D5")
 
 
+def test_a_fault_in_a_long_group_is_told_at_its_row() -> None:
+    lines = [["a", "X", "s1", "1"] for _ in range(150)]
+    lines[140][3] = "zwei"
+    found = gathered(orders(), sheet(*lines, ["b", "X", "s1", "1"]))
+    assert ("in.csv!D142", "not-a-number") in [(cell, code) for _, cell, code in cells(found)]
+    assert [one.is_invalid for one in found.rows] == [True] * 150 + [False]
+
+
 def test_a_row_whose_group_is_unknown_stops_the_groups_beside_it() -> None:
     rows = sheet(["a", "X", "s1", "1"], ["", "X", "s2", "2"], ["b", "Y", "s3", "3"], ["c", "Y", "s3", "3"])
     found = gathered(orders(), rows)
