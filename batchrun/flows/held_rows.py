@@ -1,4 +1,4 @@
-"""Rows that are needed a second time and take long to read, packed: a row of ten cells takes some 20 to 60 bytes."""
+"""Rows that are needed a second time and take long to read: packed, they take a fraction of their size."""
 
 from __future__ import annotations
 
