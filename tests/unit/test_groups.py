@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +15,7 @@ from batchrun.core.group_reading import gathered as prepared_rows
 from batchrun.core.group_survey import survey
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.selection import parse_rows
-from batchrun.model import Cell, Problem, RowFault, SourceRow
+from batchrun.model import Cell, Number, Problem, RowFault, SourceRow
 
 LINE = {
     "type": "object",
@@ -96,6 +97,15 @@ def test_a_blank_cell_is_not_the_same_as_a_filled_one() -> None:
     found = gathered(orders(), sheet(["a", "X", "s1", "1"], ["a", "", "s2", "2"], ["a", "X", "s3", "3"]))
     assert cells(found) == [(3, "in.csv!B3", "group-differs")]
     assert payloads(gathered(orders(), sheet(["a", "", "s1", "1"], ["a", None, "s2", "2"]))) != []
+
+
+def test_equal_numbers_that_an_expression_tells_apart_do_not_agree() -> None:
+    data = {**DATA, "who.name": {"expr": 'row["Who"] ~ ""'}}
+    numbers = [Number(Decimal("1")), Number(Decimal("1.0"))]
+    found = gathered(orders(data), sheet(["a", numbers[0], "s1", "1"], ["a", numbers[1], "s2", "2"]))
+    assert cells(found) == [(3, "in.csv!B3", "group-differs")]
+    same = gathered(orders(data), sheet(["a", numbers[1], "s1", "1"], ["a", Number(Decimal("1.0")), "s2", "2"]))
+    assert cells(same) == [] and payloads(same)[0]["who"] == {"name": "1.0"}
 
 
 def test_a_cell_that_cannot_be_read_is_told_where_it_stands() -> None:

@@ -9,7 +9,7 @@ import pytest
 from small_jobs import fields, job
 
 from batchrun.core.group_reading import gathered
-from batchrun.core.group_survey import CHUNK, survey
+from batchrun.core.group_survey import BEYOND_LIMIT, CHUNK, KIND, LAST, LEFT_OUT, MEMBER, survey
 from batchrun.core.prepare import Preparer
 from batchrun.errors import BadInput
 from batchrun.model import SourceRow
@@ -60,6 +60,16 @@ def test_a_group_that_is_open_holds_what_follows_it_and_nothing_before() -> None
     rows[CHUNK * 5 + 1] = rows[CHUNK * 5 + 1]._replace(cells=("order of two", "a"))
     rows[CHUNK * 8 + 1] = rows[CHUNK * 8 + 1]._replace(cells=("order of two", "b"))
     assert CHUNK * 3 <= most_held(rows) <= CHUNK * 4 + SIZE
+
+
+def test_groups_of_which_no_row_is_taken_are_not_kept_open() -> None:
+    rows = list(together(40))
+    assert [flag & KIND for flag in survey(orders(), rows, 5, lambda _: None).flags] == (
+        [MEMBER] * 5 + [BEYOND_LIMIT] * 3 + [LEFT_OUT] * 32
+    )
+    strewn = [*rows[1::4], *rows[::4]]  # the first of each order stands behind the second of all
+    flags = survey(orders(), strewn, 1, lambda _: None).flags
+    assert [at for at, flag in enumerate(flags) if flag & LAST] == [10]
 
 
 def peak(count: int) -> int:
