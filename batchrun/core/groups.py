@@ -6,19 +6,17 @@ cells know where they came from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from batchrun.core import cells, keys, mapping, payloads, prepare, selection, validation
+from batchrun.core import cells, keys, mapping, payloads, prepare, validation
 from batchrun.core.cells import Fault
 from batchrun.core.mapping import OMIT, Field, RowMapper
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.settling import same_value
 from batchrun.core.targets import EACH, pointer
 from batchrun.model import Cell, Problem, SheetInfo, SourceRow
-
-Group = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,80 +34,21 @@ class GroupInfo(SheetInfo):
         return address
 
 
-class Gathered(NamedTuple):
-    """All rows of a sheet that take part, in its order, and how many were left out."""
-
-    rows: list[Prepared]
-    left_out: int
-
-
-class _Entry(NamedTuple):
-    """One row on its way into a group; `alone` is what it is where it can be in none."""
-
-    row: SourceRow
-    group: Group | None
-    alone: Prepared | None = None
-
-
-def gather(preparer: Preparer, rows: Iterable[SourceRow], limit: int | None, seen: Callable[[], None]) -> Gathered:
-    """Group and prepare the rows of a sheet; `seen` is called for each that is read."""
-    entries, cut, left_out = _entries(preparer, rows, limit, seen)
-    groups: dict[Group, list[SourceRow]] = {}
-    for entry in entries:
-        if entry.group is not None:
-            groups.setdefault(entry.group, []).append(entry.row)
-    notes = dict(_suspected(entries)) | {group: cut[group] for group in cut if group in groups}
-    made = {group: prepared(preparer, members, notes.get(group)) for group, members in groups.items()}
-    _refuse_repeated_keys(preparer, made)
-    by_number = {one.row.number: one for members in made.values() for one in members}
-    ordered = [entry.alone or by_number[entry.row.number] for entry in entries]
-    return Gathered(ordered, left_out)
-
-
 def takes_part(preparer: Preparer, row: SourceRow) -> bool:
     """Tell whether the job's `where` takes a row, or cannot say."""
-    return _entry(preparer, row) is not None
+    return bool(row.faults) or preparer.where is None or preparer.where(row) is not False
 
 
-def _entries(
-    preparer: Preparer, rows: Iterable[SourceRow], limit: int | None, seen: Callable[[], None]
-) -> tuple[list[_Entry], dict[Group, str], int]:
-    """Sort the rows that take part; a group of which `--rows` or `--limit` takes only some rows is cut."""
-    entries: list[_Entry] = []
-    cut: dict[Group, str] = {}
-    left_out = 0
-    for row in rows:
-        seen()
-        chosen = not preparer.rows or selection.selects(preparer.rows, row.number)
-        if chosen and (limit is None or len(entries) < limit):
-            entry = _entry(preparer, row)
-            left_out += entry is None
-            entries += [] if entry is None else [entry]
-        else:
-            left_out += not chosen
-            entry = _entry(preparer, row)
-            if entry is not None and entry.group is not None:
-                flag = "--limit" if chosen else "--rows"
-                why = f"row {row.number} is of the same group and is not taken ({flag}); take all of its rows"
-                cut.setdefault(entry.group, why)
-    return entries, cut, left_out
-
-
-def _entry(preparer: Preparer, row: SourceRow) -> _Entry | None:
-    """Say where a row belongs; None where `where` leaves it out."""
+def alone(preparer: Preparer, row: SourceRow) -> Prepared:
+    """Prepare a row that can be in no group: it is broken, its group is unknown, or `where` cannot say."""
     every = replace(preparer, rows=())
     if row.faults or (preparer.where is not None and preparer.where(row) is not True):
-        alone = prepare.prepare(every, row)
-        return None if alone is None else _Entry(row, None, alone)
+        made = prepare.prepare(every, row)
+        assert made is not None  # noqa: S101  # such a row is not left out
+        return made
     problems = keys.key_problems(preparer.info, row, preparer.group_columns)
-    if problems:
-        told = tuple(
-            replace(one, code=f"group{one.code.removeprefix('key')}", message=_of_group(one)) for one in problems
-        )
-        return _Entry(
-            row, None, Prepared(row, keys.key_of(row, preparer.key_columns), None, told, _amounts(every, row))
-        )
-    return _Entry(row, keys.key_of(row, preparer.group_columns))
+    told = tuple(replace(one, code=f"group{one.code.removeprefix('key')}", message=_of_group(one)) for one in problems)
+    return Prepared(row, keys.key_of(row, preparer.key_columns), None, told, _amounts(every, row))
 
 
 def _of_group(problem: Problem) -> str:
@@ -120,26 +59,16 @@ def _amounts(preparer: Preparer, row: SourceRow) -> tuple[Any, ...]:
     return tuple(amount(row) for amount in preparer.amounts)
 
 
-def _suspected(entries: Sequence[_Entry]) -> Iterator[tuple[Group, str]]:
-    """Give the groups beside a row of which nobody knows the group: it may be theirs, and they would be sent short."""
-    for place, entry in enumerate(entries):
-        if entry.group is not None:
-            continue
-        before = (one.group for one in reversed(entries[:place]) if one.group is not None)
-        after = (one.group for one in entries[place + 1 :] if one.group is not None)
-        for group in (next(before, None), next(after, None)):
-            if group is not None:
-                yield group, f"row {entry.row.number}, beside this group, may belong to it and cannot be read"
-
-
-def prepared(preparer: Preparer, rows: Sequence[SourceRow], note: str | None = None) -> list[Prepared]:
+def prepared(
+    preparer: Preparer, rows: Sequence[SourceRow], note: str | None = None, long_rows: LongRows | None = None
+) -> list[Prepared]:
     """Prepare one group: its first row bears the payload, the others are its members.
 
     `note` says why the group may not be whole; it is a problem then, and is not sent.
     """
     first = rows[0]
     info = _info(preparer.info, rows)
-    mapper = _mapper(preparer.mapper, info, rows)
+    mapper = RowMapper(info, (long_rows or LongRows(preparer.mapper)).fields(len(rows)))
     long_row = SourceRow(first.number, tuple(cell for row in rows for cell in row.cells))
     mapped = mapping.map_row(mapper, long_row)
     refused = (*mapped.problems, *validation.problems_of(preparer.schema, mapper, long_row, mapped))
@@ -174,6 +103,7 @@ def _members(
             amounts=_amounts(preparer, row),
             member_of=None if payload is None or row is rows[0] else leader,
             note=None if payload is not None or own else f"not sent, because row {faulty} of its group has a problem",
+            more=row is not rows[-1],
         )
 
 
@@ -188,14 +118,31 @@ def _info(info: SheetInfo, rows: Sequence[SourceRow]) -> GroupInfo:
     )
 
 
-def _mapper(mapper: RowMapper, info: GroupInfo, rows: Sequence[SourceRow]) -> RowMapper:
-    fields: list[Field] = []
-    for one in mapper.fields:
-        if EACH in one.path:
-            fields += [_item(one, place, len(mapper.info.header)) for place in range(len(rows))]
-        else:
-            fields.append(one)
-    return RowMapper(info, tuple(fields))
+class LongRows:
+    """The targets of a job as those of long rows, of so many rows each."""
+
+    def __init__(self, mapper: RowMapper) -> None:
+        self._fields, self._width = mapper.fields, len(mapper.info.header)
+        self._known: dict[int, tuple[Field, ...]] = {}
+
+    def fields(self, count: int) -> tuple[Field, ...]:
+        """Give the targets of a group of so many rows; those of small groups are kept."""
+        known = self._known.get(count)
+        if known is None:
+            known = tuple(self._made(count))
+            if count <= _MOST_KEPT:
+                self._known[count] = known
+        return known
+
+    def _made(self, count: int) -> Iterator[Field]:
+        for one in self._fields:
+            if EACH in one.path:
+                yield from (_item(one, place, self._width) for place in range(count))
+            else:
+                yield one
+
+
+_MOST_KEPT = 100
 
 
 def _item(one: Field, place: int, width: int) -> Field:
@@ -206,6 +153,11 @@ def _item(one: Field, place: int, width: int) -> Field:
         return one.get(values[start : start + width])
 
     return Field(path, pointer(path), get, tuple(start + column for column in one.columns))
+
+
+def agrees(preparer: Preparer, rows: Sequence[SourceRow]) -> bool:
+    """Tell whether the rows of a group agree in all that a group says once."""
+    return next(_disagreements(preparer, rows), None) is None
 
 
 def _disagreements(preparer: Preparer, rows: Sequence[SourceRow]) -> Iterator[Problem]:
@@ -244,19 +196,7 @@ def _disagreement(
     )
 
 
-def _refuse_repeated_keys(preparer: Preparer, made: dict[Group, list[Prepared]]) -> None:
-    """Make all groups invalid whose key another group has, too."""
-    owners: dict[Group, list[Group]] = {}
-    for group, members in made.items():
-        if all(members[0].key):
-            owners.setdefault(members[0].key, []).append(group)
-    for same in owners.values():
-        if len(same) > 1:
-            numbers = tuple(made[group][0].row.number for group in same)
-            for group in same:
-                made[group] = [_repeated(preparer, one, numbers) for one in made[group]]
-
-
-def _repeated(preparer: Preparer, one: Prepared, numbers: tuple[int, ...]) -> Prepared:
+def repeated(preparer: Preparer, one: Prepared, numbers: tuple[int, ...]) -> Prepared:
+    """Make a row of a group invalid whose key other groups have, too; `numbers` are their first rows."""
     problem = keys.repeated(preparer.info, one.row, preparer.key_columns, numbers)
     return one._replace(payload=None, member_of=None, problems=(*one.problems, problem), note=None)

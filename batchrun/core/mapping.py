@@ -80,7 +80,7 @@ def map_rows(mapping: RowMapper, rows: Sequence[SourceRow]) -> list[Mapped]:
         return []
     every = [row.cells for row in rows]
     by_column = list(zip(*every, strict=True))
-    read = [_column(field, every, by_column) for field in mapping.fields]
+    read = [values_of(field, every, by_column) for field in mapping.fields]
     if mapping.shape is None:
         return [_assembled(mapping, row, [one.values[at] for one in read]) for at, row in enumerate(rows)]
     made = [Mapped(data, (), _NOTHING, data) for data in targets.lay_out(mapping.shape, [one.values for one in read])]
@@ -89,7 +89,8 @@ def map_rows(mapping: RowMapper, rows: Sequence[SourceRow]) -> list[Mapped]:
     return made
 
 
-def _column(field: Field, every: Sequence[Sequence[Cell]], by_column: Sequence[Sequence[Cell]]) -> Values:
+def values_of(field: Field, every: Sequence[Sequence[Cell]], by_column: Sequence[Sequence[Cell]]) -> Values:
+    """Give a target's values of many rows, whose cells are given both by row and by column."""
     values = None if field.read is None else field.read(by_column[field.columns[0]])
     return values or Values([field.get(cells) for cells in every], whole=False)
 

@@ -23,7 +23,7 @@ class Prepared(NamedTuple):
     `amounts` has one entry for each control total, zero where the cell is empty, None where it cannot be read; a split
     total's tells the value, too.
     `member_of` is the number of the row whose payload this one is a part of; `note` says why a row without problems
-    of its own is invalid.
+    of its own is invalid. `more` tells that further rows of its group follow.
     """
 
     row: SourceRow
@@ -33,6 +33,7 @@ class Prepared(NamedTuple):
     amounts: tuple[Amount, ...]
     member_of: int | None = None
     note: str | None = None
+    more: bool = False
 
     @property
     def is_invalid(self) -> bool:

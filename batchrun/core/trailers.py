@@ -44,7 +44,7 @@ class SheetTrailer:
         for row in rows:
             if trailer is not None:
                 raise self._misplaced(trailer, row)
-            if self._is_trailer(row):
+            if self.is_trailer(row):
                 trailer = row
                 continue
             self.rows += 1
@@ -54,7 +54,8 @@ class SheetTrailer:
             raise self._missing(row)
         self._read(trailer)
 
-    def _is_trailer(self, row: SourceRow) -> bool:
+    def is_trailer(self, row: SourceRow) -> bool:
+        """Tell whether a row has the trailer's mark."""
         return is_trailer(self.declared, self.preparer.info, row)
 
     def _said(self, row: SourceRow) -> str:
@@ -69,7 +70,7 @@ class SheetTrailer:
     def _misplaced(self, trailer: SourceRow, row: SourceRow) -> BadInput:
         info, place = self.preparer.info, self._place(self.declared.when.column)
         first = info.cell_address(trailer.number, place)
-        if self._is_trailer(row):
+        if self.is_trailer(row):
             return BadInput(
                 f"{first} and {info.cell_address(row.number, place)} both say {self._mark()}, and a sheet has one "
                 "trailer (source.trailer); take out the one that does not belong there. Nothing was sent"

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain, islice
 
-from batchrun.core import drafting, groups, keys, spec_checks
+from batchrun.core import drafting, group_reading, group_survey, keys, spec_checks
 from batchrun.core.keys import KeyIndex
 from batchrun.core.prepare import Prepared, prepare, prepare_all, selected_key
 from batchrun.core.totals import Totals, amount_of, counted, name_of
 from batchrun.core.trailers import SheetTrailer, trailer_of
 from batchrun.errors import BadInput
+from batchrun.flows.held_rows import MOST_BYTES, HeldRows
 from batchrun.flows.loading import LoadedJob
 from batchrun.flows.telling import Counting
 from batchrun.model import Amount, Problem, SourceRow, SplitAmount, Summed
 
-EVERY = 5_000
 CHUNK = 500  # rows that are prepared together
 OPEN_IN_EXCEL = "{} is open in a spreadsheet program just now; what is not saved there is not read."
 
@@ -110,20 +110,32 @@ def note_largest(
 
 
 def _grouped_rows(through: Pass, counting: Counting) -> Iterator[list[Prepared]]:
-    """Give the rows of a job that makes one payload of several rows: all are read before the first is known."""
-    read = 0
-
-    def seen() -> None:
-        nonlocal read
-        read += 1
-        if read % EVERY == 0:
-            counting(read)
-
-    found = groups.gather(through.job.preparer, _sheet_rows(through), through.job.choice.limit, seen)
-    through.rows, through.left_out = len(found.rows), found.left_out
-    rows = iter(found.rows)
-    while some := list(islice(rows, CHUNK)):
+    """Give the rows of a job that makes one payload of several rows: each is looked at twice."""
+    job = through.job
+    held = HeldRows(MOST_BYTES if job.source.is_slow else 0)
+    # A row is counted in halves: when it is read, and when it is given.
+    found = group_survey.survey(
+        job.preparer, held.passing(_sheet_rows(through)), job.choice.limit, lambda read: counting(read // 2)
+    )
+    through.rows, through.left_out = found.rows, found.left_out
+    made = group_reading.gathered(job.preparer, found, lambda: held.again() or _data_rows_again(through))
+    given = 0
+    while some := list(islice(made, CHUNK)):
+        given += len(some)
+        counting((len(found.flags) + given) // 2)
         yield some
+
+
+def _data_rows_again(through: Pass) -> Iterator[SourceRow]:
+    source, trailer = through.job.source, through.trailer
+    try:
+        for row in source.rows():
+            if trailer is None or not trailer.is_trailer(row):
+                yield row
+    except OSError as error:
+        raise BadInput(
+            f"{source.info.file_name} could not be read a second time ({error.strerror}); run the command again"
+        ) from None
 
 
 def _selected(through: Pass, rows: Iterator[SourceRow]) -> Iterator[list[Prepared]]:

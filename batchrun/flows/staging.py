@@ -198,11 +198,11 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
     period = tuple((name, job.params[name]) for name in job.spec.once_per)
     invalid, causes = 0, Causes()
     buffer: list[dict[str, object]] = []
-    leaders: dict[int, int] = {}
+    leaders: dict[int, int] = {}  # of groups that go on
     for position, one in enumerate(preparing.prepared_rows(through, counting)):
-        if job.preparer.group_columns and one.payload is not None:
+        if one.payload is not None and one.more:
             leaders[one.row.number] = position
-        leader = None if one.member_of is None else leaders[one.member_of]
+        leader = _leader(leaders, one)
         buffer.append(journal_rows.staged_values(batch_id, position, one, draft.world, period, leader))
         through.read.add(State.READY, one.amounts)
         invalid += one.is_invalid
@@ -219,6 +219,13 @@ def stage_rows(journal: Journal, batch_id: int, draft: Draft, job: LoadedJob, co
     if invalid and not job.choice.skip_invalid:
         raise InvalidRows(causes.first(), causes.counts, invalid, through.rows)
     return through
+
+
+def _leader(leaders: dict[int, int], one: Prepared) -> int | None:
+    """Give the position of the row whose payload a row is a part of, and forget it after the last such row."""
+    if one.member_of is None:
+        return None
+    return leaders[one.member_of] if one.more else leaders.pop(one.member_of)
 
 
 def _flush(journal: Journal, buffer: list[dict[str, object]]) -> None:

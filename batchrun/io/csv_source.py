@@ -56,6 +56,11 @@ class CsvSource:
         """Say what became of the header row's columns."""
         return self._columns
 
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether reading the rows once more takes long."""
+        return False
+
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows; a row's number is the physical line on which it begins."""
         self._blank = SkippedRows("blank row")

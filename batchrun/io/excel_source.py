@@ -81,6 +81,11 @@ class ExcelSource:
         """Say what became of the header row's columns."""
         return self._columns
 
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether reading the rows once more takes long."""
+        return True
+
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows, by number; a later call reads the file anew."""
         self._blank, self._skipped = SkippedRows("blank row"), SkippedRows("hidden row")

@@ -56,6 +56,10 @@ class Source(Protocol):
     def columns(self) -> Columns:
         """Say what became of the header row's columns."""
 
+    @property
+    def is_slow(self) -> bool:
+        """Tell whether reading the rows once more takes long."""
+
     def rows(self) -> Iterator[SourceRow]:
         """Stream the data rows in the sheet's order, blank ones left out; raise BadInput where the file is broken."""
 

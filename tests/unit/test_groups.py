@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import pytest
 from small_jobs import fields, job, spec_of, told
 
 from batchrun.core import spec_checks
-from batchrun.core.groups import Gathered, gather
+from batchrun.core.group_reading import gathered as prepared_rows
+from batchrun.core.group_survey import survey
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.selection import parse_rows
-from batchrun.model import Cell, Problem, RowFault, SourceRow
+from batchrun.model import Cell, Number, Problem, RowFault, SourceRow
 
 LINE = {
     "type": "object",
@@ -37,8 +39,16 @@ def sheet(*rows: Sequence[Cell]) -> list[SourceRow]:
     return [SourceRow(number, tuple(cells)) for number, cells in enumerate(rows, 2)]
 
 
+class Gathered(NamedTuple):
+    rows: list[Prepared]
+    left_out: int
+
+
 def gathered(preparer: Preparer, rows: Sequence[SourceRow], limit: int | None = None) -> Gathered:
-    return gather(preparer, rows, limit, lambda: None)
+    found = survey(preparer, rows, limit, lambda _: None)
+    made = list(prepared_rows(preparer, found, lambda: rows))
+    assert len(made) == found.rows
+    return Gathered(made, found.left_out)
 
 
 def payloads(found: Gathered) -> list[Any]:
@@ -89,6 +99,15 @@ def test_a_blank_cell_is_not_the_same_as_a_filled_one() -> None:
     assert payloads(gathered(orders(), sheet(["a", "", "s1", "1"], ["a", None, "s2", "2"]))) != []
 
 
+def test_equal_numbers_that_an_expression_tells_apart_do_not_agree() -> None:
+    data = {**DATA, "who.name": {"expr": 'row["Who"] ~ ""'}}
+    numbers = [Number(Decimal("1")), Number(Decimal("1.0"))]
+    found = gathered(orders(data), sheet(["a", numbers[0], "s1", "1"], ["a", numbers[1], "s2", "2"]))
+    assert cells(found) == [(3, "in.csv!B3", "group-differs")]
+    same = gathered(orders(data), sheet(["a", numbers[1], "s1", "1"], ["a", Number(Decimal("1.0")), "s2", "2"]))
+    assert cells(same) == [] and payloads(same)[0]["who"] == {"name": "1.0"}
+
+
 def test_a_cell_that_cannot_be_read_is_told_where_it_stands() -> None:
     data = {**DATA, "who.name": {"column": "Who", "map": {"X": "x"}}}
     found = gathered(orders(data), sheet(["a", "X", "s1", "1"], ["a", "?", "s2", "2"]))
@@ -102,6 +121,14 @@ def test_a_list_that_is_too_long_names_the_cells_of_all_its_rows() -> None:
     (problem,) = problems(found)
     assert problem.code == "schema-max-items" and problem.column == "SKU, Qty"
     assert problem.cell.startswith("in.csv!C2, in.csv!C3") and problem.cell.endswith("in.csv!D5")
+
+
+def test_a_fault_in_a_long_group_is_told_at_its_row() -> None:
+    lines = [["a", "X", "s1", "1"] for _ in range(150)]
+    lines[140][3] = "zwei"
+    found = gathered(orders(), sheet(*lines, ["b", "X", "s1", "1"]))
+    assert ("in.csv!D142", "not-a-number") in [(cell, code) for _, cell, code in cells(found)]
+    assert [one.is_invalid for one in found.rows] == [True] * 150 + [False]
 
 
 def test_a_row_whose_group_is_unknown_stops_the_groups_beside_it() -> None:
