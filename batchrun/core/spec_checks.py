@@ -198,17 +198,26 @@ def schema_faults(spec: JobSpec, schema: Mapping[str, Any], params: Mapping[str,
         wanted = schema_types.wanted_at(schema, path)
         if not wanted.known:
             if not (target.type is not None and wanted.open):
-                yield SpecFault(("data", text), _unknown(schema, path))
+                yield SpecFault(
+                    ("data", text), _unknown(schema, path, is_open=wanted.open and target.source == "column")
+                )
             continue
         yield from _type_faults(text, target, wanted)
         yield from _param_type_faults(text, target, wanted, params)
 
 
-def _unknown(schema: Mapping[str, Any], path: targets.Path) -> str:
+def _unknown(schema: Mapping[str, Any], path: targets.Path, *, is_open: bool) -> str:
     lengths = range(1, len(path) + 1)
     length = next(length for length in lengths if not schema_types.wanted_at(schema, path[:length]).known)
     step, known = path[length - 1], schema_types.names_at(schema, path[: length - 1])
-    return f'the schema does not know "{step}" at {targets.pointer(path[:length])}{did_you_mean(str(step), known)}'
+    if step == targets.EACH:
+        said, near = f"the schema says nothing of the items of {targets.pointer(path[: length - 1])}", ""
+    else:
+        said = f'the schema does not know "{step}" at {targets.pointer(path[:length])}'
+        near = did_you_mean(str(step), known)
+    return said + (
+        near or ("; where it belongs there all the same, say its type, as in type: string" if is_open else "")
+    )
 
 
 def _type_faults(text: str, target: Target, wanted: schema_types.Wanted) -> Iterator[SpecFault]:

@@ -143,7 +143,9 @@ SCHEMA = fields(
     tags={"type": "array", "items": {"type": "string"}},
     due={"type": "string", "format": "date"},
     open={"type": "object"},
+    anything={"type": "array"},
 )
+BELONGS = "; where it belongs there all the same, say its type, as in type: string"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,9 @@ SCHEMA = fields(
         ("payee.ibann", "A", 'the schema does not know "ibann" at /payee/ibann; did you mean "iban"?'),
         ("payee.iban.x", "A", 'the schema does not know "x" at /payee/iban/x'),
         ("tags[0].x", {"value": 1}, 'the schema does not know "x" at /tags/0/x'),
-        ("open.x", "A", 'the schema does not know "x" at /open/x'),
+        ("open.x", {"value": 1}, 'the schema does not know "x" at /open/x'),
+        ("open.x", "A", f'the schema does not know "x" at /open/x{BELONGS}'),
+        ("anything[].x", "A", f"the schema says nothing of the items of /anything{BELONGS}"),
         ("payee", "A", "the schema asks for an object here; map its parts, as in payee.name"),
         ("tags", "A", "the schema asks for a list here; add `split:` or map its places, as in tags[0]"),
         ("amount", {"column": "A", "split": ";"}, "split makes a list, and the schema asks for none here"),
