@@ -26,3 +26,8 @@ def __getattr__(name: str) -> Any:
     from batchrun.flows import library
 
     return getattr(library, name)
+
+
+def __dir__() -> list[str]:
+    # So that a notebook completes what is only loaded when it is asked for.
+    return [*globals(), *__all__]

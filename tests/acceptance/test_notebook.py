@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,10 @@ def test_a_canary_stops_where_nobody_can_answer(tmp_path: Path) -> None:
     batch = run(job, simulate=True, canary=2, yes=True, rate="100/s", output=tmp_path / "refunds.xlsx")
     assert (batch.exit_code, batch.counts) == (3, {"ready": 2, "completed": 2})
     assert batch.outcome.next == "batchrun resume refunds-001 --confirm"
+
+
+def test_a_notebook_completes_the_verbs_before_one_was_asked_for() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "import batchrun; print(*dir(batchrun))"], capture_output=True, text=True, check=True
+    )
+    assert {"Batch", "Job", "check", "load_job", "open_batch", "run"} <= set(told.stdout.split())
