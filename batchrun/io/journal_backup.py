@@ -51,12 +51,12 @@ def _backup(journal: Path, wanted: Path) -> Copied:
     try:
         beside.touch(mode=0o600)
         system.make_private(beside)
-        with system.held(beside):
-            leftovers.sweep(beside)
-            counts = _copy(journal, beside)
-            whole_file.sync(beside)
-            sha256 = whole_file.sha256_of(beside)
-            whole_file.rename_new(beside, wanted)
+        leftovers.sweep(beside)
+        # Not held: SQLite opens it by itself, and on a network drive a lock of ours would keep it out.
+        counts = _copy(journal, beside)
+        whole_file.sync(beside)
+        sha256 = whole_file.sha256_of(beside)
+        whole_file.rename_new(beside, wanted)
     finally:
         for path in (beside, *(beside.with_name(f"{beside.name}-{part}") for part in ("wal", "shm", "journal"))):
             path.unlink(missing_ok=True)

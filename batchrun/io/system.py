@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 import platformdirs
@@ -104,6 +105,15 @@ def try_lock(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def hold(file: BinaryIO) -> None:
+    """Let others see that a file is in use, until it is closed.
+
+    By its own descriptor: on a Windows share a lock refuses whatever comes through another. Source: flock(2), "CIFS
+    details".
+    """
+    _flock(file.fileno())
 
 
 @contextlib.contextmanager

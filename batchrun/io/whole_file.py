@@ -39,14 +39,13 @@ def whole_file(path: Path, *, unless_changed: str | None = None) -> Iterator[Bin
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
     try:
-        with contextlib.ExitStack() as using:
-            with beside.open("x+b") as file:
-                using.enter_context(system.held(beside))
-                leftovers.sweep(beside)
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            _put(beside, target, unless_changed)
+        with beside.open("x+b") as file:
+            system.hold(file)
+            leftovers.sweep(beside)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _put(beside, target, unless_changed)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
@@ -79,13 +78,13 @@ def new_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     beside = path.parent / f".batchrun-{secrets.token_hex(6)}.tmp"
     try:
         beside.touch(mode=0o600 if private else 0o666, exist_ok=False)
-        with system.held(beside):
+        with beside.open("r+b") as file:
+            system.hold(file)
             leftovers.sweep(beside)
-            with beside.open("r+b") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            rename_new(beside, path)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        rename_new(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     sync_folder(path.parent)

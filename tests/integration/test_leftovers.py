@@ -94,6 +94,17 @@ def test_what_somebody_still_writes_stays_however_long_it_takes(tmp_path: Path, 
     assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "theirs.txt"}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has open")
+@pytest.mark.parametrize("writer", WRITERS)
+def test_what_is_written_is_held_by_the_very_descriptor_that_writes_it(tmp_path: Path, writer: Any) -> None:
+    """On a Windows share a lock is no mere sign: whatever goes through another descriptor of the file is refused."""
+    with writer(tmp_path / "mine.txt"):
+        (beside,) = tmp_path.iterdir()
+        opened = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+        assert opened.count(str(beside)) == 1
+        assert system.is_held(beside)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
 def test_what_a_killed_writer_held_is_held_no_more(tmp_path: Path) -> None:
     code = (
