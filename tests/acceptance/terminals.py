@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from crashing_batchrun import CrashDesk
+from finance_desk import PATIENCE
 
 if sys.platform != "win32":
     import pty
@@ -51,3 +55,12 @@ def heard(terminal: int, what: str) -> str:
             continue
         raise AssertionError(said)
     return said
+
+
+def answered(process: subprocess.Popen[bytes], terminal: int, answer: str | None) -> Any:
+    """Answer a question, by Ctrl-C where there is no answer; give the command's JSON once it has ended."""
+    if answer:
+        os.write(terminal, f"{answer}\n".encode())
+    else:
+        process.send_signal(signal.SIGINT)
+    return json.loads(process.communicate(timeout=PATIENCE)[0])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +10,10 @@ from typing import Any
 
 import pytest
 from crashing_batchrun import CRASHED, CrashDesk, Crasher, at_a_crash_desk
-from finance_desk import PATIENCE, Outcome, Results, in_the_background, invoices, killed, until
+from finance_desk import Outcome, Results, in_the_background, invoices, killed, until
 from independent_server import LIVE_KEY
 from ledger_server import Fault, for_keys, ledger_of
-from terminals import heard, on_a_terminal
+from terminals import answered, heard, on_a_terminal
 
 CONFIRM = "batchrun resume payouts-001 --confirm"
 
@@ -226,12 +224,7 @@ def test_on_a_terminal_the_question_is_asked_whatever_yes_said(
             assert "row 2 (00001): completed, run run_000001x" in said
             assert "The first 3 are through: 3 completed. Send the other 9 rows to LIVE? [y/N]" in said
             assert len(desk.server.starts) == 3
-            if answer:
-                os.write(terminal, f"{answer}\n".encode())
-            else:
-                process.send_signal(signal.SIGINT)
-            assert process.stdout is not None
-            document = json.loads(process.communicate(timeout=PATIENCE)[0])
+            document = answered(process, terminal, answer)
         assert (process.returncode, len(desk.server.starts)) == (code, starts)
         assert (document["stopped"] is None) == (code == 0)
         assert document["next"] == (None if code == 0 else "batchrun resume payouts-001 --confirm")

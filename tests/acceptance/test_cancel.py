@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import sys
 import time
 from contextlib import ExitStack
@@ -16,7 +14,7 @@ from crashing_batchrun import CrashDesk, Crasher, at_a_crash_desk
 from finance_desk import PATIENCE, Outcome, in_the_background, invoices, killed, until
 from independent_server import LIVE_KEY
 from ledger_server import LedgerDesk, ledger_of, workbook_agrees
-from terminals import heard, on_a_terminal
+from terminals import answered, heard, on_a_terminal
 
 
 def sandbox_jobs(desk: LedgerDesk, rows: int) -> None:
@@ -205,11 +203,6 @@ def test_on_a_terminal_a_cancelled_live_batch_is_asked_about_with_count_and_sums
             assert "cancelled on live by" in said
             assert re.search(r"Send the 10 rows that are left to LIVE; Amount [0-9,]+\.[0-9]{2}\?", said), said
             assert len(desk.server.starts) == 2
-            if answer:
-                os.write(terminal, f"{answer}\n".encode())
-            else:
-                process.send_signal(signal.SIGINT)
-            assert process.stdout is not None
-            document = json.loads(process.communicate(timeout=PATIENCE)[0])
+            document = answered(process, terminal, answer)
         assert (process.returncode, len(desk.server.starts)) == (code, starts)
         assert document["next"] == (CONFIRM if code else None)
