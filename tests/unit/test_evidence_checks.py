@@ -116,6 +116,11 @@ FORGERIES: dict[str, tuple[Callable[[Story], None], str, str]] = {
     "the number of rows": (change(("batch", "rows"), 3), evidence.BATCH, "counts by state"),
     "the number of runs": (change(("batch", "runs"), 3), evidence.BATCH, "number of payloads"),
     "the totals": (change(("batch", "totals", "Amount", "ready"), "1.5"), evidence.BATCH, "control totals"),
+    "what was read": (
+        lambda one: one["batch"]["batch"]["settings"].update(read={"rows": 5, "totals": {}, "unreadable": {}}),
+        evidence.ROWS,
+        "do not add up to what was read from the sheet",
+    ),
     "a row twice": (lambda one: one["rows"].append(deepcopy(one["rows"][3])), evidence.ROWS, "there twice"),
     "a correction": (change(("corrections", 0, "payload"), OTHER_PAYLOAD), evidence.CORRECTIONS, "before the correct"),
 }

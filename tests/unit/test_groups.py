@@ -13,6 +13,7 @@ from small_jobs import fields, job, spec_of, told
 from batchrun.core import spec_checks
 from batchrun.core.group_reading import gathered as prepared_rows
 from batchrun.core.group_survey import survey
+from batchrun.core.groups import takes_part
 from batchrun.core.prepare import Prepared, Preparer
 from batchrun.core.selection import parse_rows
 from batchrun.model import Cell, Number, Problem, RowFault, SourceRow
@@ -165,6 +166,20 @@ def test_a_group_of_which_only_some_rows_are_taken_is_not_sent(rows: str | None,
     assert problem.message == f"row 4 is of the same group and is not taken ({flag}); take all of its rows"
     left_out = 2 if rows else 0
     assert found.left_out == left_out
+
+
+def test_of_several_rows_that_are_not_taken_the_first_is_named() -> None:
+    lines = sheet(["a", "X", "s1", "1"], ["a", "X", "s2", "2"], ["a", "X", "s3", "3"])
+    (problem,) = problems(gathered(orders(), lines, 1))
+    assert problem.message.startswith("row 3 is of the same group")
+
+
+def test_a_row_takes_part_unless_where_is_sure_that_it_does_not() -> None:
+    preparer = orders(source={"file": "in.csv", "where": 'row["Qty"]|number > 1'})
+    taken, left_out, unsure = sheet(["a", "X", "s1", "2"], ["a", "X", "s2", "1"], ["a", "X", "s3", "two"])
+    assert [takes_part(preparer, row) for row in (taken, left_out, unsure)] == [True, False, True]
+    assert takes_part(preparer, left_out._replace(faults=(RowFault("too-few-cells", "short"),)))
+    assert takes_part(orders(), left_out)
 
 
 def test_a_row_that_is_not_taken_and_is_broken_cuts_nothing() -> None:

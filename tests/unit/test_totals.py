@@ -16,6 +16,7 @@ from batchrun.core.totals import (
     decimals_of_columns,
     grouped,
     is_of_unreadable,
+    read_amount,
     split_of,
     summed,
     unreadable,
@@ -168,3 +169,17 @@ def test_amounts_of_many_rows_add_up_as_those_of_each(rows: list[tuple[str | Non
         for row in amounts:
             each.add(State.READY, row)
     assert repr(together.controls()) == repr(each.controls())
+
+
+@pytest.mark.parametrize(
+    ("kept", "amount"),
+    [
+        (None, None),
+        ("10.50", Decimal("10.50")),
+        (["10.50", "EUR"], SplitAmount(Decimal("10.50"), "EUR")),
+        ([None, "EUR"], SplitAmount(None, "EUR")),
+        (["10.50", None], SplitAmount(Decimal("10.50"), None)),
+    ],
+)
+def test_an_amount_is_read_as_the_journal_keeps_it(kept: str | list[str | None] | None, amount: Amount) -> None:
+    assert read_amount(kept) == amount
