@@ -121,6 +121,7 @@ def counts_at(origin: str) -> dict[str, float]:
 def measured(command: Callable[[str], list[str]], folder: Path, rows: int, quiet_codes: tuple[int, ...]) -> dict:
     """Run one contender against a server of its own."""
     environment = {**os.environ, "RAPIDFOLIO_API_KEY": "rsk_sandbox_x", "PYTHONPATH": str(HERE.parent)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is not compiled anew at each start
     with server() as origin:
         began, worked = time.monotonic(), _worked()
         done = subprocess.run(command(origin), cwd=folder, env=environment, capture_output=True, text=True, check=False)

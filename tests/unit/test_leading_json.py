@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from batchrun.core.leading_json import leading_members, parse
+from batchrun.core.leading_json import DEEPEST, leading_members, parse
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,18 @@ def test_nesting_that_nothing_can_store_is_not_read() -> None:
     bottomless = b"[" * 250 + b"]" * 250
     assert parse(bottomless) is None
     assert leading_members(b'{"runId": "r", "output": ' + bottomless + b"}") == {"runId": "r"}
+
+
+@pytest.mark.parametrize("depth", [1, DEEPEST - 1, DEEPEST, DEEPEST + 1])
+@pytest.mark.parametrize(("before", "after"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
+def test_a_body_is_read_to_the_same_depth_at_a_glance_and_value_by_value(
+    depth: int, before: bytes, after: bytes
+) -> None:
+    times, odd = divmod(depth, len(after))
+    plain = b"[" * odd + before * times + b'"x"' + after * times + b"]" * odd
+    escaped = plain.replace(b"x", rb"\u0078")
+    assert parse(plain) == parse(escaped)
+    assert (parse(plain) is None) is (depth > DEEPEST)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff", b"null", b"[" * 100_000])
