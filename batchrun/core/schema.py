@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
-from jsonschema import exceptions, validators
 
 from batchrun.core.cells import cut
-from batchrun.core.targets import pointer
+from batchrun.core.targets import Step, pointer
 from batchrun.errors import BadSchema
 
 # How much a pattern may backtrack on one value before it is stopped: some milliseconds.
 BACKTRACK_LIMIT = 100_000
+NESTED = "it is nested too deeply"
 DEFAULT_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DIALECTS = {
     DEFAULT_DIALECT,
@@ -44,7 +44,6 @@ def compile_schema(document: Any, name: str) -> Schema:
         )
     try:
         _refuse_foreign_references(document, name)
-        _check_itself(document, dialect, name)
         validator = jsonschema_rs.validator_for(
             {"$schema": DEFAULT_DIALECT, **document},
             validate_formats=True,
@@ -53,19 +52,26 @@ def compile_schema(document: Any, name: str) -> Schema:
             pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
         )
     except RecursionError:
-        raise BadSchema(f"{name}: the schema cannot be used: it is nested too deeply") from None
+        raise BadSchema(f"{name}: the schema cannot be used: {NESTED}") from None
+    except jsonschema_rs.ValidationError as error:
+        path, message = _fault(document, dialect) or (error.instance_path, _short(error))
+        where = pointer(path) or "its top"
+        raise BadSchema(f"{name}: the schema itself is wrong at {where}: {message}") from None
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise BadSchema(f"{name}: the schema cannot be used: {_short(error)}") from None
     return Schema(document, validator)
 
 
-def _check_itself(document: dict[str, Any], dialect: str, name: str) -> None:
+def _fault(document: dict[str, Any], dialect: str) -> tuple[Iterable[Step], str] | None:
+    """Give where a schema is wrong, and why, of several faults the one that explains most; None where none is known.
+
+    What a pattern may hold is not asked here: these are JavaScript's patterns, and Python's are others.
+    """
+    from jsonschema import exceptions, validators  # only who has a wrong schema pays for it
+
     checker = validators.validator_for({"$schema": dialect}, default=validators.validator_for({}))
-    try:
-        checker.check_schema(document)
-    except exceptions.SchemaError as error:
-        where = pointer(error.path) or "its top"
-        raise BadSchema(f"{name}: the schema itself is wrong at {where}: {cut(error.message)}") from None
+    found = exceptions.best_match(checker(checker.META_SCHEMA).iter_errors(document))
+    return None if found is None else (found.path, cut(found.message))
 
 
 def _refuse_foreign_references(document: Any, name: str) -> None:
@@ -95,4 +101,5 @@ def _kind(document: Any) -> str:
 
 
 def _short(error: Exception) -> str:
-    return cut(str(getattr(error, "message", error)).splitlines()[0])
+    told = str(getattr(error, "message", error)).splitlines()[0]
+    return NESTED if told == "Recursion limit reached" else cut(told)  # jsonschema-rs has no class for it

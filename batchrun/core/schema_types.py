@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
+
+import jsonschema_rs
 
 from batchrun.core.targets import Path, Step
 
@@ -120,10 +121,8 @@ def _child_properties(part: Mapping[str, Any], step: str) -> Iterator[Any]:
 
 
 def _fits(pattern: str, name: str) -> bool:
-    try:
-        return re.search(pattern, name) is not None
-    except re.error:  # a form that only other engines know
-        return False
+    # As payloads are validated: a schema's patterns are JavaScript's, and Python does not know all of their forms.
+    return bool(jsonschema_rs.is_valid({"pattern": pattern}, name))
 
 
 def _is_open(root: Mapping[str, Any], node: Any) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from batchrun.core.schema import Schema, compile_schema
 from batchrun.core.spec import JobSpec
@@ -80,7 +80,12 @@ def read_schema(path: Path) -> SchemaFile:
 def schema_from(content: bytes, name: str) -> Schema:
     """Compile a schema from its bytes."""
     try:
-        document: Any = json.loads(content.decode("utf-8-sig"), parse_float=Decimal, object_pairs_hook=_no_repeats)
+        document: Any = json.loads(
+            content.decode("utf-8-sig"),
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_repeats,
+        )
     except json.JSONDecodeError as error:
         raise BadSchema(f"{name}:{error.lineno}: this is no JSON: {error.msg}") from None
     except (ValueError, ArithmeticError, RecursionError) as error:
@@ -96,6 +101,10 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f'the name "{twice}" stands twice in one object')
     return made
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _bytes_of(path: Path, what: str) -> bytes:

@@ -33,7 +33,10 @@ def nested(depth: int) -> dict[str, Any]:
         ({"properties": {"a/b": {"minLength": -1}}}, "wrong at /properties/a~1b/minLength"),
         ({"required": "a"}, "wrong at /required"),
         ({"multipleOf": 0}, "wrong at /multipleOf"),
-        ({"pattern": "("}, "wrong at /pattern"),
+        ({"pattern": "("}, 'wrong at /pattern: "(" is not a "regex"'),
+        ({"pattern": r"\p{L}", "minLength": -1}, "wrong at /minLength: -1 is less than the minimum of 0"),
+        ({"patternProperties": {"(": {}}}, "wrong at /patternProperties"),
+        ({"$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": True}, "wrong at its top"),
         ({"properties": {"a": {"format": "iban"}}}, "Unknown format: 'iban'"),
         ({"$ref": "#/$defs/none"}, "does not exist"),
         (nested(400), "nested too deeply"),
@@ -67,6 +70,18 @@ def test_a_reference_out_of_the_file_is_never_fetched(keyword: str, reference: s
 )
 def test_references_inside_the_file_are_followed(document: Any) -> None:
     assert compile_schema(document, "s.json").validator.is_valid({})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits", "does_not"),
+    [(r"^\p{L}+$", "Émile", "R2D2"), (r"^(?<year>\d{4})$", "2026", "26"), (r"^\u{1F600}$", "\U0001f600", ":)")],
+)
+def test_a_pattern_may_hold_what_a_schemas_patterns_may_and_those_of_python_may_not(
+    pattern: str, fits: str, does_not: str
+) -> None:
+    validator = compile_schema({"pattern": pattern}, "s.json").validator
+    assert validator.is_valid(fits)
+    assert not validator.is_valid(does_not)
 
 
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))

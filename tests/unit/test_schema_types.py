@@ -43,7 +43,10 @@ SCHEMA: dict[str, Any] = {
         "open": {"type": "object", "properties": {"x": TEXT}, "additionalProperties": True},
         "shut": {"type": "object", "properties": {"x": TEXT}, "additionalProperties": False},
         "bare": {"type": "object"},
-        "by_pattern": {"properties": {"x-1": TEXT}, "patternProperties": {"^x-": {"type": "integer"}, r"\p{L}": TEXT}},
+        "by_pattern": {
+            "properties": {"x-1": TEXT},
+            "patternProperties": {"^x-": {"type": "integer"}, r"^\p{Lu}": TEXT},
+        },
         "deep": {"allOf": [{"properties": {"a": {"properties": {"b": TEXT}}}}, {"$ref": "#/$defs/more"}]},
     },
     "$defs": {
@@ -90,6 +93,7 @@ SCHEMA: dict[str, Any] = {
         ("map.whatever", {"number"}),
         ("by_pattern.x-2", {"integer"}),
         ("by_pattern.x-1", {"string", "integer"}),
+        ("by_pattern.Événement", {"string"}),
         ("deep.a.b", {"string"}),
         ("deep.c", {"string"}),
     ],
