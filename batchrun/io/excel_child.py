@@ -75,7 +75,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-# To be moved to the system module, which knows what each system lacks.
+# Not in the system module, which knows what each system lacks: this process loads as little as it can.
 def limit_memory(size: int) -> None:
     """Cap this process's address space, in bytes, and leave no core dump; does nothing where the system cannot."""
     if sys.platform == "win32":
