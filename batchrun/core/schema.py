@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from batchrun.errors import BadSchema
 
 # How much a pattern may backtrack on one value before it is stopped: some milliseconds.
 BACKTRACK_LIMIT = 100_000
+_UNKNOWN_FORMAT = re.compile(r"Unknown format: '(.*)'\. ", re.DOTALL)
 NESTED = "it is nested too deeply"
 DEFAULT_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 DIALECTS = {
@@ -54,12 +56,24 @@ def compile_schema(document: Any, name: str) -> Schema:
     except RecursionError:
         raise BadSchema(f"{name}: the schema cannot be used: {NESTED}") from None
     except jsonschema_rs.ValidationError as error:
-        path, message = _fault(document, dialect) or (error.instance_path, _short(error))
-        where = pointer(path) or "its top"
-        raise BadSchema(f"{name}: the schema itself is wrong at {where}: {message}") from None
+        raise BadSchema(f"{name}: {_told(error, document, dialect)}") from None
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         raise BadSchema(f"{name}: the schema cannot be used: {_short(error)}") from None
     return Schema(document, validator)
+
+
+def _told(error: jsonschema_rs.ValidationError, document: dict[str, Any], dialect: str) -> str:
+    unknown = _UNKNOWN_FORMAT.match(error.message)
+    if unknown is not None:
+        return (
+            f'the format "{cut(unknown[1])}" at {pointer(error.instance_path)} is none that can be checked; '
+            "say what is meant by a `pattern`, or take it out of this copy of the schema"
+        )
+    fault = _fault(document, dialect)
+    if fault is None and not error.instance_path:
+        return f"the schema cannot be used: {_short(error)}"
+    path, message = fault or (error.instance_path, _short(error))
+    return f"the schema itself is wrong at {pointer(path) or 'its top'}: {message}"
 
 
 def _fault(document: dict[str, Any], dialect: str) -> tuple[Iterable[Step], str] | None:

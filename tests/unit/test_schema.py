@@ -37,9 +37,10 @@ def nested(depth: int) -> dict[str, Any]:
         ({"pattern": r"\p{L}", "minLength": -1}, "wrong at /minLength: -1 is less than the minimum of 0"),
         ({"patternProperties": {"(": {}}}, "wrong at /patternProperties"),
         ({"$schema": "http://json-schema.org/draft-04/schema#", "exclusiveMinimum": True}, "wrong at its top"),
-        ({"properties": {"a": {"format": "iban"}}}, "Unknown format: 'iban'"),
-        ({"$ref": "#/$defs/none"}, "does not exist"),
+        ({"properties": {"a": {"format": "iban"}}}, 'the format "iban" at /properties/a/format is none that can be'),
+        ({"properties": {"a": {"$ref": "#/$defs/none"}}}, "cannot be used: Pointer '/$defs/none' does not exist"),
         (nested(400), "nested too deeply"),
+        (nested(4_000), "nested too deeply"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused_in_one_sentence(document: Any, part: str) -> None:
