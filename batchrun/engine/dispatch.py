@@ -1,4 +1,4 @@
-"""Intent, call, answer: sends each ready row once, by workers that each have a connection of their own."""
+"""Intent, call, answer: sends each ready row once, by workers that each have a connection to themselves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Dispatcher:
         on_open: Callable[[OpenRun], None] = lambda _run: None,
     ) -> None:
         self._journal = journal
-        self._runners = runners
+        self._free = list(runners)  # as many as there are workers; the one used last is taken first
         self._prober = prober
         self._gate = gate
         self._clock = clock
@@ -56,8 +56,8 @@ class Dispatcher:
     async def run(self) -> Stop | None:
         """Send until nothing is left or something stops it; answers that are under way are always awaited."""
         async with asyncio.TaskGroup() as self._tasks:
-            for runner in self._runners:
-                self._tasks.create_task(self._work(runner))
+            for _ in self._free:
+                self._tasks.create_task(self._work())
         return self.stopped
 
     def stop(self, stop: Stop) -> None:
@@ -73,16 +73,21 @@ class Dispatcher:
         """Forget old failures, as after the machine slept."""
         self._conduct.begin_anew()
 
-    async def _work(self, runner: Runner) -> None:
+    async def _work(self) -> None:
         try:
-            await self._send_all(runner)
+            await self._send_all()
         except BatchrunError as error:  # the journal cannot take a step; what the others have under way goes on
             self.stop(Stop(error.code, error.message))
 
-    async def _send_all(self, runner: Runner) -> None:
-        row: Outgoing | None = None
-        while (row := row or await self._begun()) is not None:
-            row = await self._send(row, runner)
+    async def _send_all(self) -> None:
+        while (row := await self._begun()) is not None:
+            # In turn, connections would lie idle for so long at a slow pace that each row had to open one anew.
+            runner = self._free.pop()
+            try:
+                while row is not None:
+                    row = await self._send(row, runner)
+            finally:
+                self._free.append(runner)
 
     async def _begun(self) -> Outgoing | None:
         """Give the next row, with its turn in hand and its intent on the disk; None where nothing is left to send."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from batchrun.core.answers import Seen
 from batchrun.core.conduct import Stop
 from batchrun.core.lifecycle import API_EVENTS, ENDED, OPEN
 from batchrun.core.pacing import Spacing, backoff
@@ -52,7 +53,7 @@ class Follower:
         eager: bool = False,
     ) -> None:
         self._journal = journal
-        self._runners = runners
+        self._free = list(runners)  # as many as there are workers; the one used last is taken first
         self._gate = gate
         self._without_news = Gate(MOST_WITHOUT_NEWS, clock)
         self._clock = clock
@@ -109,8 +110,8 @@ class Follower:
         for run in await self._journal.open_runs():
             self._follow(run, 0.0)
         async with asyncio.TaskGroup() as group:
-            for runner in self._runners:
-                group.create_task(self._work(runner))
+            for _ in self._free:
+                group.create_task(self._work())
 
     def _follow(self, run: OpenRun, after: float) -> None:
         if run.position not in self._followed:
@@ -122,19 +123,19 @@ class Follower:
         if self._due[0] is due:  # else whoever waits for the first of them waits no less
             self._wake()
 
-    async def _work(self, runner: Runner) -> None:
+    async def _work(self) -> None:
         try:
-            await self._read_all(runner)
+            await self._read_all()
         except BatchrunError as error:  # the journal cannot take a step
             self.broken = Stop(error.code, error.message)
             self.end()
 
-    async def _read_all(self, runner: Runner) -> None:
+    async def _read_all(self) -> None:
         while (due := await self._next()) is not None:
             try:
                 if not await self._gate.turn():
                     return
-                await self._read(due, runner)
+                await self._read(due)
             finally:
                 self._under_way -= 1
                 if not self._under_way:
@@ -176,8 +177,8 @@ class Follower:
             for task in (changed, *slept):
                 task.cancel()
 
-    async def _read(self, due: _Due, runner: Runner) -> None:
-        seen = await runner.read(due.run_id)
+    async def _read(self, due: _Due) -> None:
+        seen = await self._seen(due.run_id)
         reading = read(seen, due.run_id)
         if reading.refused is not None:
             self.broken = Stop("key-refused", reading.refused)
@@ -196,6 +197,13 @@ class Follower:
         self._push(_Due(self._later(due), due.position, due.run_id, state, due.reading + 1))
         if state is due.state:
             await self._without_news.turn()
+
+    async def _seen(self, run_id: str) -> Seen:
+        runner = self._free.pop()
+        try:
+            return await runner.read(run_id)
+        finally:
+            self._free.append(runner)
 
     async def _told(self, due: _Due, reading: Reading) -> State:
         if reading.event is None:

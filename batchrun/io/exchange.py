@@ -7,7 +7,6 @@ Each knows in its own way that a request never left; everything else is unknown.
 
 from __future__ import annotations
 
-import ssl
 from urllib.parse import quote
 
 from batchrun.core.answers import Fault, Seen
@@ -22,6 +21,7 @@ from batchrun.io.exchange_progress import (
     Route,
 )
 from batchrun.io.exchange_progress import Progress as _Progress
+from batchrun.io.trust import tls_context
 
 __all__ = [
     "CONNECT_SECONDS", "IDLE_SECONDS", "LONGEST_BODY", "READ_SECONDS", "WRITE_SECONDS",
@@ -75,10 +75,3 @@ def path_part(run_id: str) -> str:
     """Quote a run id of any shape so that it stays one part of a path."""
     quoted = quote(run_id, safe="", errors="replace")
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")  # `..` would be taken for the folder above
-
-
-def tls_context() -> ssl.SSLContext:
-    """Trust the certificates that the system trusts."""
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

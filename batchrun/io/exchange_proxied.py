@@ -28,12 +28,17 @@ class _WentStale(Exception):
 
 
 class _Journey:
-    """One exchange as httpcore's trace events tell of it. `idle_since` is when the connection was last of use."""
+    """One exchange as httpcore's trace events tell of it. `idle_since` is when the connection was last of use.
 
-    def __init__(self, progress: Progress, route: Route, idle_since: float) -> None:
+    `used` is its stream, where one has carried an exchange before. On a new one nothing could be learned from bytes
+    that wait: they are mostly TLS's tickets.
+    """
+
+    def __init__(self, progress: Progress, route: Route, idle_since: float, used: Any) -> None:
         self._progress = progress
         self._route = route
         self._idle_since = idle_since
+        self._used = used
         self.deadline: asyncio.Timeout = asyncio.timeout(None)
         self.in_tunnel = False
         self.stream: Any = None
@@ -41,7 +46,7 @@ class _Journey:
 
     async def _at_milestone(self, name: str, info: dict[str, Any]) -> None:
         if name.endswith(CONNECTED):
-            self.stream = info["return_value"]
+            self.stream, self._used = info["return_value"], None
             self._idle_since = _now()
         elif name == HEADER_STARTED and info["request"].method == b"CONNECT":
             # A proxy is asked for a way to the API; nothing of the request itself leaves yet.
@@ -57,8 +62,13 @@ class _Journey:
             self.deadline.reschedule(_now() + self._route.write_seconds + self._route.read_seconds)
 
     def lasts(self, seconds: float) -> bool:
-        """Tell whether the connection was of use so lately that the proxy and the server will still have it then."""
-        return _now() + seconds - self._idle_since <= IDLE_SECONDS
+        """Tell whether it was of use so lately that the proxy and the server will still have it then, and is quiet.
+
+        httpx looked when it took the connection; a server may have closed it since, while the turn was awaited.
+        """
+        if _now() + seconds - self._idle_since > IDLE_SECONDS:
+            return False
+        return self._used is None or not self._used.get_extra_info("is_readable")
 
     async def renew(self) -> None:
         """Give the connection up: httpx opens another only for another request."""
@@ -72,9 +82,11 @@ class Proxied:
         self._route = route
         self.transport: httpx.AsyncHTTPTransport | None = None
         self._idle_since = 0.0
+        self._used: Any = None  # the stream of a connection that has carried an exchange
 
     async def aclose(self) -> None:
         """Close the connection."""
+        self._used = None
         transport, self.transport = self.transport, None
         if transport is not None:
             with contextlib.suppress(httpx.HTTPError, OSError):
@@ -82,7 +94,7 @@ class Proxied:
 
     async def carry(self, method: str, path: str, body: bytes | None, progress: Progress) -> Outcome:
         """Carry one request there and its answer back, into `progress`."""
-        journey = _Journey(progress, self._route, self._idle_since)
+        journey = _Journey(progress, self._route, self._idle_since, self._used)
         try:
             async with journey.deadline:
                 await self._carried(method, path, body, progress)
@@ -97,6 +109,7 @@ class Proxied:
             return Outcome(fault, plain_words(error))
         finally:
             self._idle_since = _now()
+            self._used = journey.stream or self._used
             if not progress.reusable:
                 await self._give_up(journey)
         return Outcome()

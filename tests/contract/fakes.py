@@ -225,6 +225,7 @@ class FakeApi:
     bodies: list[bytes] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     reads: list[tuple[float, str]] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)  # the connections that carried something
     most_at_once: int = 0
     at_once: int = 0
 
@@ -263,6 +264,7 @@ class ScriptedRunner:
             work.close()
             raise AssertionError("one connection was given two calls at once")
         self._busy = True
+        self._api.used.add(id(self))
         self._api.at_once += 1
         self._api.most_at_once = max(self._api.most_at_once, self._api.at_once)
         try:

@@ -111,6 +111,12 @@ def test_at_most_concurrency_rows_are_sending_at_any_moment(journal_seconds: flo
     assert (journal.most_sending, sending.api.most_at_once) == (5, 5)
 
 
+def test_no_more_connections_are_used_than_the_pace_needs() -> None:
+    sending = Sending(FakeJournal.of(200), FakeApi(latency=0.05), concurrency=32, rate=50)
+    assert sending.run() is None
+    assert len(sending.api.used) <= 4, "each of them would be idle for so long that it is opened anew for every row"
+
+
 def test_a_connection_s_answer_is_judged_and_kept_before_its_next_intent() -> None:
     sending = Sending(FakeJournal.of(30), FakeApi(), concurrency=1)
     sending.run()

@@ -98,6 +98,12 @@ def test_runs_that_have_ended_are_read_as_fast_as_they_can_be() -> None:
     assert done.seconds < 1.0
 
 
+def test_no_more_connections_are_used_than_the_readings_need() -> None:
+    done = follow(running(60), FakeApi(latency=0.05), readers=8, rate=5)
+    assert len(done.api.reads) == 60
+    assert len(done.api.used) <= 2
+
+
 @pytest.mark.parametrize(("lasting", "most_readings", "most_seconds"), [(0, 1.0, 0.8), (3, 6.0, 30.0)])
 def test_an_eager_one_ends_soon_where_runs_do_and_reads_little_more_where_they_last(
     lasting: int, most_readings: float, most_seconds: float

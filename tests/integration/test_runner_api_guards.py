@@ -153,6 +153,19 @@ def test_a_connection_that_grew_stale_while_its_turn_was_awaited_is_made_anew(us
 
 
 @PLAIN_AND_TLS
+def test_a_connection_that_is_closed_while_its_turn_is_awaited_brings_nothing_into_doubt(tls: bool) -> None:
+    """It was fresh when it was taken, and it is still younger than it may be; but the server has gone."""
+
+    async def work(door: RunnerApi, server: FaultServer) -> None:
+        await one_start(door)
+        turn = Turn(exchange.IDLE_SECONDS / 2)
+        seen = await door.start(BODY, turn)
+        assert (run_of(seen), turn.counted, server.connections) == ("run_1", 1, 2)
+
+    assert with_door(work, tls=tls, idle=0.05).posts == 2
+
+
+@PLAIN_AND_TLS
 def test_a_send_that_is_called_off_at_its_socket_leaves_nothing_and_the_door_recovers(tls: bool) -> None:
     async def called_off(_: Connected) -> None:
         await asyncio.sleep(0)
