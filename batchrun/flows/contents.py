@@ -182,7 +182,7 @@ def _problems(journal: Journal, batch: Batch) -> Iterator[Problem]:
 def _doubts(journal: Journal, batch: Batch, typed: Mapping[int, DoubtTyped]) -> Iterator[Doubt]:
     with journal.reading() as connection:
         found = journal_rows.stream(connection, batch, [State.IN_DOUBT])
-        for record in [one for one in found if one.leader is None]:
+        for record in [one.bare for one in found if one.leader is None]:
             steps = journal_rows.history(connection, batch.id, record.position)
             yield _doubt(record, batch, steps, typed.get(record.number, DoubtTyped("", "", "")))
 

@@ -123,8 +123,9 @@ def _our_copy(batch: Batch, path: Path) -> WorkbookCopy:
 def _left_over(copy: WorkbookCopy, batch: Batch, written: WrittenWorkbook | None) -> LeftOver:
     try:
         widths = written.widths if written is not None and written.batch == batch.name else {}
-        kept = keep(copy, widths, batch.sheet.header)
+        # The rows first: two readers go through them, and that takes memory that the layout would have to stand beside.
         typed = {row.number: row.cells for row in copy.rows() if row.number is not None and is_filled_in(row.cells)}
+        kept = keep(copy, widths, batch.sheet.header)
     except (NotFound, BadDecisions, BadInput) as error:
         raise _LeftAlone(f"cannot be read to its end ({error.message})") from None
     if kept.lost:

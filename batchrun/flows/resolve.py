@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchrun.core.durations import parse_rate
@@ -21,7 +21,7 @@ from batchrun.flows.loops import run_loop
 from batchrun.flows.outcome import Outcome, outcome_of
 from batchrun.flows.purged import refuse_purged
 from batchrun.flows.telling import Teller
-from batchrun.io import journal_batches, journal_rows, journal_steps, system
+from batchrun.io import journal_batches, journal_doubts, journal_rows, journal_steps, system
 from batchrun.io.exchange import Route
 from batchrun.io.journal import Journal
 from batchrun.io.journal_batches import Batch
@@ -94,7 +94,8 @@ def _rows(journal: Journal, batch: Batch, settlements: Sequence[Settlement]) -> 
         elif record.state is not State.IN_DOUBT:
             faults.append(f"{settlement.place}: row {settlement.row} is not in doubt, it is {record.state.value}")
         else:
-            yield record, settlement
+            # Of thousands of rows, what is large is kept only where a run has to be proved by it.
+            yield replace(record.bare, payload=None if settlement.run_id is None else record.payload), settlement
         seen.setdefault(settlement.row, settlement.place)
     if faults:
         raise BadDecisions(faults)
@@ -155,20 +156,28 @@ async def read_runs(route: Route, batch: Batch, wanted: list[tuple[int, str]]) -
     """Read runs, each with a number of its own; one that cannot be read is asked for again."""
     per_second = parse_rate(batch.settings["rate"])
     gate = Gate(reading_rate(per_second), SystemClock())
-    left, readings = list(wanted), dict[int, Reading]()
-    await asyncio.gather(*(_reader(route, batch, gate, left, readings) for _ in range(min(READERS, len(wanted)))))
+    left, readings, unread = list(wanted), dict[int, Reading](), list[int]()
+    readers = min(READERS, len(wanted))
+    await asyncio.gather(*(_reader(route, batch, gate, left, readings, unread) for _ in range(readers)))
     return readings
 
 
 async def _reader(
-    route: Route, batch: Batch, gate: Gate, left: list[tuple[int, str]], readings: dict[int, Reading]
+    route: Route,
+    batch: Batch,
+    gate: Gate,
+    left: list[tuple[int, str]],
+    readings: dict[int, Reading],
+    unread: list[int],
 ) -> None:
     door = runner(route, batch)
     try:
         while left:
             number, run_id = left.pop(0)
-            gone = any(_is_unread(reading) for reading in readings.values())  # then the others are asked only once
-            readings[number] = await _reading(door, run_id, gate, 1 if gone else READINGS)
+            # Where one could not be read, the others are asked only once.
+            reading = readings[number] = await _reading(door, run_id, gate, 1 if unread else READINGS)
+            if _is_unread(reading):
+                unread.append(number)
     finally:
         await door.aclose()
 
@@ -194,10 +203,16 @@ def _refuse_unproved(
 ) -> None:
     faults = []
     given: dict[str, str] = {}
+    positions = [record.position for record, settlement in found if settlement.run_id is not None]
+    with journal.reading() as connection:
+        twins = journal_doubts.twins(connection, batch, positions) if positions else {}
     for record, settlement in found:
         if settlement.run_id is None:
             continue
-        why = _why_not(journal, batch, record, settlement, readings, given)
+        reading = readings[record.number]
+        why = _why_not(journal, batch, settlement.run_id, given) or disproof(
+            reading, settlement.run_id, record.payload or b"", record.sent_at, twins=twins.get(record.position, 0)
+        )
         if why is not None:
             faults.append(f"{settlement.place}: row {record.number}: {why}")
         given.setdefault(settlement.run_id, settlement.place)
@@ -205,23 +220,13 @@ def _refuse_unproved(
         raise BadDecisions(faults)
 
 
-def _why_not(
-    journal: Journal,
-    batch: Batch,
-    record: RowRecord,
-    settlement: Settlement,
-    readings: dict[int, Reading],
-    given: dict[str, str],
-) -> str | None:
-    run_id = str(settlement.run_id)
+def _why_not(journal: Journal, batch: Batch, run_id: str, given: dict[str, str]) -> str | None:
+    """Say whose a run is that is another row's."""
     if run_id in given:
         return f"the run {run_id} is given to another row too, in {given[run_id]}"
     with journal.reading() as connection:
         holder = journal_steps.holder_of(connection, batch, run_id)
-        twins = journal_rows.twins_in_doubt(connection, batch, record.position)
-    if holder is not None:
-        return f"the run {run_id} belongs to another row: row {holder[1]} of {holder[0]}"
-    return disproof(readings[record.number], run_id, record.payload or b"", record.sent_at, twins=twins)
+    return None if holder is None else f"the run {run_id} belongs to another row: row {holder[1]} of {holder[0]}"
 
 
 def _settle(

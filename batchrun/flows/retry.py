@@ -128,7 +128,7 @@ def _ranges(rows: str | None) -> tuple[range, ...]:
 def _chosen(journal: Journal, batch: Batch, wanted: Wanted) -> list[RowRecord]:
     with journal.reading() as connection:
         found = [
-            record
+            record.bare  # these are only counted, added up and stepped
             for record in journal_rows.stream(connection, batch, wanted.states)
             if selection.selects(wanted.ranges, record.number)
         ]

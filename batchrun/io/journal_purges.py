@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, exists, insert, not_, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, insert, not_, or_, select, update
 
 from batchrun.core import purging
 from batchrun.core.lifecycle import Event
-from batchrun.io import journal_cells
+from batchrun.io import journal_cells, journal_rows
 from batchrun.io.journal_batches import Batch, text_time
 from batchrun.io.journal_tables import (
     batches,
@@ -66,7 +67,6 @@ def purge(connection: Connection, batch: Batch, now: datetime, by: str) -> None:
     """Remove what a batch's rows hold besides keys, hashes, amounts, run ids, states and times; and its files."""
     connection.exec_driver_sql("PRAGMA secure_delete=ON")
     _clear_rows(connection, batch.id)
-    _clear_problems(connection, batch.id)
     _clear_trail(connection, batch.id)
     connection.execute(insert(purges).values(batch_id=batch.id, at=text_time(now), by=by))
     scrub_deliveries(connection, batch)
@@ -77,22 +77,23 @@ def purge(connection: Connection, batch: Batch, now: datetime, by: str) -> None:
 def _clear_rows(connection: Connection, batch_id: int) -> None:
     nothing = journal_cells.dump(())
     own = State.DUPLICATE.value, State.INVALID.value
-    of_batch = rows.c.batch_id == batch_id
-    connection.execute(update(rows).where(of_batch).values(payload=None, cells=nothing, output=None))
-    connection.execute(update(rows).where(of_batch, rows.c.state.not_in(own)).values(error=None))
+    for some in journal_rows.stretches(connection, batch_id):
+        these = rows.c.batch_id == batch_id, rows.c.position.between(some[0], some[-1])
+        connection.execute(update(rows).where(*these).values(payload=None, cells=nothing, output=None))
+        connection.execute(update(rows).where(*these, rows.c.state.not_in(own)).values(error=None))
+        _clear_problems(connection, batch_id, select(rows.c.position, rows.c.problems).where(*these))
     connection.execute(
         update(corrections).where(corrections.c.batch_id == batch_id).values(payload=None, cells=nothing)
     )
 
 
-def _clear_problems(connection: Connection, batch_id: int) -> None:
+def _clear_problems(connection: Connection, batch_id: int, wanted: Select[Any]) -> None:
     """Leave of each problem where it was and of which kind; its words may repeat the value."""
-    wanted = select(rows.c.position, rows.c.problems).where(rows.c.batch_id == batch_id, rows.c.problems.is_not(None))
-    found = connection.execute(wanted).all()
+    found = connection.execute(wanted.where(rows.c.problems.is_not(None))).all()
     changes = [{"b": batch_id, "p": position, "left": _without_values(text)} for position, text in found]
     statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
-    for start in range(0, len(changes), AT_ONCE):
-        connection.execute(statement.values(problems=bindparam("left")), changes[start : start + AT_ONCE])
+    if changes:
+        connection.execute(statement.values(problems=bindparam("left")), changes)
 
 
 def _without_values(text: str) -> str:
@@ -103,7 +104,9 @@ def _clear_trail(connection: Connection, batch_id: int) -> None:
     """Keep every step and decision with its time; drop the words that came from outside."""
     own = or_(events.c.event.in_(_OWN_EVENTS), *(events.c.detail.startswith(words) for words in _OWN_WORDS))
     foreign = events.c.batch_id == batch_id, events.c.detail.is_not(None), not_(own)
-    connection.execute(update(events).where(*foreign).values(detail=None))
+    for some in journal_rows.stretches(connection, batch_id):
+        these = events.c.position.between(some[0], some[-1])
+        connection.execute(update(events).where(*foreign, these).values(detail=None))
     of_batch = decisions.c.batch_id == batch_id
     connection.execute(update(decisions).where(of_batch).values(rejection_reason=None, outputs=None, detail=None))
     about = decision_answers.c.decision_id.in_(select(decisions.c.id).where(of_batch))
@@ -126,16 +129,20 @@ def scrub_strangers(connection: Connection, before: datetime) -> int:
 
 
 def _scrub(connection: Connection, *which: Any) -> int:
-    wanted = select(deliveries.c.id, deliveries.c.body).where(*which)
-    changes = [
-        {"d": number, "left": left}
-        for number, body in connection.execute(wanted.execution_options(yield_per=AT_ONCE))
-        if (left := purging.bare_delivery(body)) != body
-    ]
+    numbers = array("q", connection.execute(select(deliveries.c.id).where(*which)).scalars())
     statement = update(deliveries).where(deliveries.c.id == bindparam("d")).values(body=bindparam("left"))
-    for start in range(0, len(changes), AT_ONCE):
-        connection.execute(statement, changes[start : start + AT_ONCE])
-    return len(changes)
+    changed = 0
+    for start in range(0, len(numbers), AT_ONCE):
+        wanted = select(deliveries.c.id, deliveries.c.body).where(deliveries.c.id.in_(numbers[start : start + AT_ONCE]))
+        changes = [
+            {"d": number, "left": left}
+            for number, body in connection.execute(wanted)
+            if (left := purging.bare_delivery(body)) != body
+        ]
+        if changes:
+            connection.execute(statement, changes)
+        changed += len(changes)
+    return changed
 
 
 def _drop_files(connection: Connection, batch_id: int) -> None:

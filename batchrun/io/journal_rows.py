@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -22,6 +22,7 @@ from batchrun.io.journal_batches import Batch, parse_time
 from batchrun.io.journal_tables import batches, decisions, events, purges, rows
 from batchrun.model import Amount, Cell, Environment, Problem, State
 
+AT_ONCE = 2_000
 OTHER_PAYLOAD = ", with another payload than this row's"
 
 
@@ -49,6 +50,11 @@ class RowRecord:
     def owner(self) -> int:
         """The position of the row that bears the payload, the run and the history: in a group its first row."""
         return self.position if self.leader is None else self.leader
+
+    @property
+    def bare(self) -> RowRecord:
+        """The row without what is large: of many rows, it is kept where they are only counted, named and stepped."""
+        return replace(self, cells=(), problems=(), output=None, payload=None)
 
 
 def staged_values(
@@ -145,14 +151,27 @@ def mark_duplicates(connection: Connection, batch_id: int, environment: Environm
         .where(rows.c.batch_id == batch_id, rows.c.state == State.READY.value, batches.c.name.is_not(None))
         .where(takes_key(other, environment))
     )
-    found = {
-        row.position: _taken_by(row) + ("" if row.same_payload else OTHER_PAYLOAD) for row in connection.execute(wanted)
-    }
-    changes = [{"b": batch_id, "p": position, "why": why} for position, why in found.items()]
-    if changes:
-        statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
-        connection.execute(statement.values(state=State.DUPLICATE.value, error=bindparam("why")), changes)
-    return len(changes)
+    statement = update(rows).where(rows.c.batch_id == bindparam("b"), rows.c.position == bindparam("p"))
+    statement = statement.values(state=State.DUPLICATE.value, error=bindparam("why"))
+    marked = 0
+    for some in stretches(connection, batch_id):
+        found = {
+            row.position: _taken_by(row) + ("" if row.same_payload else OTHER_PAYLOAD)
+            for row in connection.execute(wanted.where(rows.c.position.between(some[0], some[-1])))
+        }
+        if found:
+            connection.execute(
+                statement, [{"b": batch_id, "p": position, "why": why} for position, why in found.items()]
+            )
+        marked += len(found)
+    return marked
+
+
+def stretches(connection: Connection, batch_id: int) -> Iterator[range]:
+    """Give the positions of a batch's rows, some at a time: what changes all of them at once is held in memory."""
+    last = connection.execute(select(func.max(rows.c.position)).where(rows.c.batch_id == batch_id)).scalar()
+    for first in range(0, 0 if last is None else last + 1, AT_ONCE):
+        yield range(first, first + AT_ONCE)
 
 
 def _taken_by(row: Any) -> str:
@@ -280,17 +299,4 @@ def count_payloads(connection: Connection, batch_id: int) -> int:
     """Count the rows that have a payload: each of them is one run, at the most."""
     # By its hash: a purge removes the payload itself.
     wanted = select(func.count()).where(rows.c.batch_id == batch_id, rows.c.payload_id.is_not(None))
-    return int(connection.execute(wanted).scalar_one())
-
-
-def twins_in_doubt(connection: Connection, batch: Batch, position: int) -> int:
-    """Count the other rows in doubt, in the batch's world, that have a row's very payload."""
-    mine = select(rows.c.payload_id).where(rows.c.batch_id == batch.id, rows.c.position == position).scalar_subquery()
-    wanted = (
-        select(func.count())
-        .select_from(rows)
-        .join(batches, batches.c.id == rows.c.batch_id)
-        .where(batches.c.world == batch.world, rows.c.state == State.IN_DOUBT.value, rows.c.payload_id == mine)
-        .where((rows.c.batch_id != batch.id) | (rows.c.position != position))
-    )
     return int(connection.execute(wanted).scalar_one())

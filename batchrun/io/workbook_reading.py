@@ -22,7 +22,7 @@ from batchrun.io.excel_rows import is_covered
 from batchrun.io.sheet_header import header_name
 from batchrun.io.temporary_copy import TemporaryCopy
 from batchrun.io.workbook_name import batch_in
-from batchrun.io.workbook_opening import LARGEST, opened_workbook, plain_damage, refuse_other_files
+from batchrun.io.workbook_opening import LARGEST, most_unpacked, opened_workbook, plain_damage, refuse_other_files
 from batchrun.io.workbook_results_layout import ROW, Layout, Table, results_layout
 from batchrun.io.workbook_text import number_text
 from batchrun.model import Cell, Number, Unreadable, column_letters
@@ -140,7 +140,7 @@ class WorkbookCopy:
 
     def _begin(self, sheet: str) -> _Reading:
         with plain_damage(self.name):
-            process = WorkbookProcess(Request(str(self.path), self.name, sheet, max_size=LARGEST))
+            process = WorkbookProcess(Request(str(self.path), self.name, sheet, max_size=most_unpacked(self.path)))
             self._held.callback(process.close)
             lines = process.rows()
             first = list(islice(lines, _SEARCHED_LINES))

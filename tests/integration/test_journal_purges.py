@@ -194,6 +194,19 @@ def test_no_byte_of_what_was_in_a_cell_is_left_in_the_journals_files(tmp_path: P
     assert places_of(tmp_path) == []
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_no_byte_is_left_of_a_batch_that_is_taken_a_stretch_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(journal_rows, "AT_ONCE", at_once)
+    monkeypatch.setattr(journal_purges, "AT_ONCE", at_once)
+    with opened(tmp_path / "journal.db") as journal:
+        secret_batch(journal)
+        purge(journal)
+        assert SECRET not in all_text(journal)
+        assert places_of(tmp_path) == []
+
+
 def test_what_was_overwritten_before_the_purge_is_gone_too(tmp_path: Path) -> None:
     with opened(tmp_path / "journal.db") as journal:
         batch = secret_batch(journal)

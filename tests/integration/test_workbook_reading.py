@@ -18,6 +18,7 @@ from openpyxl import Workbook
 from results_books import HEADER, change_part, column, edited, saved_by_libreoffice, sort_lines, type_in, written
 
 from batchrun.errors import BadDecisions, NotFound
+from batchrun.io import workbook_opening
 from batchrun.io.doubts_sheet import read_doubts
 from batchrun.io.workbook_name import batch_named_in
 from batchrun.io.workbook_reading import TypedRow, open_copy
@@ -312,6 +313,20 @@ def test_doubts_beyond_the_area_that_a_program_states_are_read(tmp_path: Path) -
 
     change_part(path, "xl/worksheets/sheet4.xml", misstated)
     assert [one.run_id for one in read_doubts(path, "payouts-001")] == ["run_a"]
+
+
+def test_a_workbook_of_many_rows_is_read_and_what_unpacks_to_far_more_than_its_size_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook_opening, "LARGEST", 1_000)  # it unpacks to more, as a real one of 300,000 rows does
+    path = written(tmp_path)
+    type_in(path, 3, decision="approve")
+    assert decisions(path)[3] == "approve"
+
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/media/picture1.png", bytes(10_000_000))
+    with pytest.raises(NotFound, match="unpacks to"):
+        rows_of(path)
 
 
 def test_no_file_and_a_folder_are_told(tmp_path: Path) -> None:
