@@ -14,6 +14,9 @@ REFUSALS_WITHOUT_ACCEPTANCE = 10
 BACKOFF_BASE = 0.5
 BACKOFF_CAP = 30.0
 UNREACHED_CAP = 10.0
+# Where no connection can be made any more, all rows wait a little: a quick pace would spend the budget within a second,
+# and so it lasts for half a minute, in which most networks and servers come back.
+LONGEST_HOLD = 1.5
 SHORTEST_PAUSE = 0.2
 
 
@@ -37,11 +40,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What an answer makes the batch do. `again` is the seconds before its row may be sent again."""
+    """What an answer makes the batch do. `again` is the seconds before its row may be sent again.
+
+    For `pause` seconds no row is sent, and then fewer are; for `hold` seconds none is, and then as many as before.
+    """
 
     stop: Stop | None = None
     again: float = 0.0
     pause: float | None = None
+    hold: float | None = None
     probe: bool = False
     speed_up: bool = False
 
@@ -69,10 +76,12 @@ class Conduct:
         self._unreached = 0
         self._slowed = 0
 
-    def after(self, verdict: Verdict, seen: Seen) -> Reaction:
-        """Say what one answer makes the batch do."""
+    def after(self, verdict: Verdict, seen: Seen, *, held: bool = False) -> Reaction:
+        """Say what one answer makes the batch do; `held` where nothing is sent just now."""
         if verdict.effect is not Effect.DOUBT:
             self._doubts = 0
+        if verdict.effect is Effect.UNREACHED and held and self.accepted:
+            return Reaction(again=self._until_again())  # it is one failure with that for which nothing is sent
         return _REACTIONS[verdict.effect](self, verdict, seen)
 
     def after_known_run(self, run_id: str | None) -> Stop:
@@ -117,7 +126,12 @@ class Conduct:
         if not self._budget.spend():
             told = f"the API cannot be reached{_by(seen)}: {verdict.error}"
             return Reaction(stop=Stop("unreachable", told))
-        return Reaction(again=backoff(self._unreached, BACKOFF_BASE, UNREACHED_CAP, self._chance()))
+        # An address that was never reached is more likely wrong than down, and nobody wants to wait for that.
+        hold = self._until_again(LONGEST_HOLD) if self.accepted else None
+        return Reaction(again=self._until_again(), hold=hold)
+
+    def _until_again(self, cap: float = UNREACHED_CAP) -> float:
+        return backoff(self._unreached, BACKOFF_BASE, cap, self._chance())
 
     def _too_many(self, verdict: Verdict, _seen: Seen) -> Reaction:
         self._slowed += 1

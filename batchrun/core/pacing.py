@@ -94,6 +94,14 @@ class Pace:
             self._share = max(self._share / 2, SLOWEST_SHARE)
         self._not_before = max(self._not_before, now + pause)
 
+    def hold(self, now: float, pause: float) -> None:
+        """Send nothing for `pause` seconds, and then go on as before."""
+        self._not_before = max(self._not_before, now + pause)
+
+    def is_held(self, now: float) -> bool:
+        """Tell whether nothing is sent now, by `hold` or `slow_down`."""
+        return now < self._not_before
+
     def _observed(self, now: float) -> float:
         return max(1.0, len(self._recent) / max(now - self._recent[0], 0.001)) if self._recent else 1.0
 

@@ -167,15 +167,19 @@ class Dispatcher:
         )
 
     def _react(self, row: Outgoing, verdict: Verdict, recorded: Recorded, seen: Seen) -> None:
-        reaction = self._conduct.after(verdict, seen)
+        now, pace = self._clock.monotonic(), self._gate.pace
+        reaction = self._conduct.after(verdict, seen, held=pace.is_held(now))
         stop = self._conduct.after_known_run(verdict.run_id) if recorded.known_run else reaction.stop
         if stop is not None:
             self.stop(stop)
         if reaction.speed_up:
-            self._gate.pace.speed_up()
+            pace.speed_up()
         if reaction.pause is not None:
-            self._gate.pace.slow_down(self._clock.monotonic(), reaction.pause)
+            pace.slow_down(now, reaction.pause)
             self._watch.waiting("the API asks for a slower pace (429)", reaction.pause)
+        if reaction.hold is not None:
+            pace.hold(now, reaction.hold)
+            self._watch.waiting(f"trying again: {verdict.error}", reaction.hold)
         if reaction.probe:
             self._begin_probe()
         if verdict.run_id is not None and recorded.state in OPEN:

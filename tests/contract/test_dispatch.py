@@ -274,6 +274,35 @@ def test_rows_that_did_not_arrive_are_sent_when_the_network_is_back() -> None:
     assert set(sending.journal.states()) == {State.RUNNING}
 
 
+@pytest.mark.parametrize("rate", [5, 50, 1000, inf])
+@pytest.mark.parametrize("outage", [2.0, 10.0])
+def test_an_outage_of_some_seconds_is_waited_out_at_any_pace(rate: float, outage: float) -> None:
+    began: list[float] = []
+
+    def start(number: int, _body: bytes) -> Seen:
+        now = asyncio.get_running_loop().time()
+        began.extend([now] if number >= 100 and not began else [])
+        return unreached() if began and now < began[0] + outage else accepted(f"run_{number}")
+
+    sending = Sending(FakeJournal.of(400), FakeApi(start=start), concurrency=8, rate=rate)
+    assert sending.run() is None
+    assert sending.sent() == Counter({b"{%d}" % position: 1 for position in range(400)})
+    assert set(sending.journal.states()) == {State.RUNNING}
+
+
+def test_a_network_that_stays_away_stops_the_sending_within_a_minute() -> None:
+    sending = Sending(
+        FakeJournal.of(400),
+        FakeApi(start=lambda number, _: accepted(f"run_{number}") if number < 100 else unreached()),
+        concurrency=8,
+        rate=50,
+    )
+    stop = sending.run()
+    assert stop is not None and stop.code == "unreachable"
+    assert 10 < sending.seconds < 60
+    assert sending.journal.states().count(State.READY) == 300
+
+
 def test_rows_known_as_not_run_are_sent_again() -> None:
     policy = Policy(not_run=frozenset({503}))
     sending = Sending(FakeJournal.of(3), FakeApi(start=in_turn([status(503)] * 2)), policy=policy, concurrency=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchrun.core.answers import Effect, Fault, Seen, Verdict
-from batchrun.core.conduct import UNREACHED_CAP, Conduct, Policy, Reaction, most_refusals, stop_for
+from batchrun.core.conduct import LONGEST_HOLD, UNREACHED_CAP, Conduct, Policy, Reaction, most_refusals, stop_for
 from batchrun.core.lifecycle import Event
 
 EVENTS = {
@@ -88,6 +88,22 @@ def test_failures_to_connect_wait_longer_each_time_up_to_a_cap() -> None:
     waits = [reaction.again for reaction in tell(conduct(chance=1.0), *[Effect.UNREACHED] * 12)]
     assert waits[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert waits[5:] == [UNREACHED_CAP] * 7
+
+
+def test_once_a_row_was_accepted_a_failure_to_connect_holds_all_rows_for_a_moment() -> None:
+    assert {reaction.hold for reaction in tell(conduct(), *[Effect.UNREACHED] * 12)} == {None}
+    mine = conduct(Policy(accepted_before=True), chance=1.0)
+    assert [reaction.hold for reaction in tell(mine, *[Effect.UNREACHED] * 4)] == [0.5, 1.0, LONGEST_HOLD, LONGEST_HOLD]
+
+
+def test_what_fails_while_all_rows_are_held_spends_nothing() -> None:
+    mine = conduct(Policy(accepted_before=True))
+    verdict = Verdict(Event.NOT_RECEIVED, Effect.UNREACHED, error="because")
+    together = [mine.after(verdict, Seen(), held=True) for _ in range(100)]
+    assert {(reaction.stop, reaction.hold) for reaction in together} == {(None, None)}
+    assert stop_codes(tell(mine, *[Effect.UNREACHED] * 13)) == [None] * 12 + ["unreachable"]
+    never_accepted = conduct()
+    assert [never_accepted.after(verdict, Seen(), held=True).stop is None for _ in range(13)] == [True] * 12 + [False]
 
 
 def test_answers_refill_the_budget_and_shorten_the_wait() -> None:

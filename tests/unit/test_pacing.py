@@ -149,6 +149,14 @@ def test_backoff_doubles_up_to_its_cap_with_full_jitter(attempt: int, chance: fl
     assert backoff(attempt, base=0.5, cap=30.0, chance=0.0) == 0.0
 
 
+def test_a_hold_stands_all_still_and_slows_nothing() -> None:
+    pace = Pace(10)
+    pace.take(0.0)
+    pace.hold(0.0, 2.0)
+    pace.hold(0.0, 1.0)
+    assert (pace.wait(0.5), pace.is_held(1.9), pace.is_held(2.0), pace.is_slowed) == (1.5, True, False, False)
+
+
 def test_a_retry_budget_is_spent_refilled_and_never_overflows() -> None:
     budget = RetryBudget(start=10.0, most=10.0, cost=5.0, gain=2.0)
     budget.refill()
