@@ -15,8 +15,9 @@ BACKOFF_BASE = 0.5
 BACKOFF_CAP = 30.0
 UNREACHED_CAP = 10.0
 # Where no connection can be made any more, all rows wait a little: a quick pace would spend the budget within a second,
-# and so it lasts for half a minute, in which most networks and servers come back.
+# and so it lasts for half a minute, in which most networks and servers come back. Single failures hold nothing.
 LONGEST_HOLD = 1.5
+FAILURES_BEFORE_HOLD = 3
 SHORTEST_PAUSE = 0.2
 
 
@@ -127,8 +128,8 @@ class Conduct:
             told = f"the API cannot be reached{_by(seen)}: {verdict.error}"
             return Reaction(stop=Stop("unreachable", told))
         # An address that was never reached is more likely wrong than down, and nobody wants to wait for that.
-        hold = self._until_again(LONGEST_HOLD) if self.accepted else None
-        return Reaction(again=self._until_again(), hold=hold)
+        holds = self.accepted and self._unreached >= FAILURES_BEFORE_HOLD
+        return Reaction(again=self._until_again(), hold=self._until_again(LONGEST_HOLD) if holds else None)
 
     def _until_again(self, cap: float = UNREACHED_CAP) -> float:
         return backoff(self._unreached, BACKOFF_BASE, cap, self._chance())

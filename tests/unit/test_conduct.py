@@ -90,10 +90,11 @@ def test_failures_to_connect_wait_longer_each_time_up_to_a_cap() -> None:
     assert waits[5:] == [UNREACHED_CAP] * 7
 
 
-def test_once_a_row_was_accepted_a_failure_to_connect_holds_all_rows_for_a_moment() -> None:
+def test_once_a_row_was_accepted_failures_to_connect_in_a_row_hold_all_rows_for_a_moment() -> None:
     assert {reaction.hold for reaction in tell(conduct(), *[Effect.UNREACHED] * 12)} == {None}
-    mine = conduct(Policy(accepted_before=True), chance=1.0)
-    assert [reaction.hold for reaction in tell(mine, *[Effect.UNREACHED] * 4)] == [0.5, 1.0, LONGEST_HOLD, LONGEST_HOLD]
+    mine = conduct(Policy(accepted_before=True), chance=0.5)
+    held = [reaction.hold for reaction in tell(mine, *[Effect.UNREACHED] * 4, Effect.GOES_ON, Effect.UNREACHED)]
+    assert held == [None, None, LONGEST_HOLD / 2, LONGEST_HOLD / 2, None, None]
 
 
 def test_what_fails_while_all_rows_are_held_spends_nothing() -> None:
