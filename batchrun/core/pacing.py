@@ -6,6 +6,7 @@ Times are seconds on one monotonic clock, passed in.
 from __future__ import annotations
 
 from collections import deque
+from itertools import pairwise
 from math import inf
 from typing import Protocol
 
@@ -17,6 +18,8 @@ WINDOW_MARGIN = 1.006
 SLOWEST_SHARE = 1 / 64
 FIRST_SPACING = 5.0
 LONGEST_SPACING = 30.0
+# Between two sends of a batch without a rate, what is longer is mostly a wait for an API that was away.
+STANDSTILL = 0.25
 SHORTEST_SPACING = 0.001
 FEWEST_READINGS = 5.0
 MOST_READINGS = 200.0
@@ -103,7 +106,10 @@ class Pace:
         return now < self._not_before
 
     def _observed(self, now: float) -> float:
-        return max(1.0, len(self._recent) / max(now - self._recent[0], 0.001)) if self._recent else 1.0
+        """Give the pace of the last sends, without the time in which sending stood still."""
+        moments = [*self._recent, now]
+        going = sum(min(after - before, STANDSTILL) for before, after in pairwise(moments))
+        return max(1.0, len(self._recent) / max(going, 0.001)) if self._recent else 1.0
 
     def speed_up(self) -> None:
         """Win a little of the pace back, after an answer that was no 429."""

@@ -113,6 +113,14 @@ def test_an_unlimited_pace_is_halved_from_what_it_reached() -> None:
     assert pace.interval == 0.0
 
 
+def test_a_standstill_is_not_taken_for_the_pace_that_an_unlimited_one_reached() -> None:
+    pace = Pace(inf)
+    for number in range(64):
+        pace.take(number / 1000 + (10.0 if number >= 32 else 0.0))
+    pace.slow_down(10.064, 0.0)
+    assert 1 / pace.interval > 50
+
+
 def test_an_unlimited_pace_that_sent_nothing_yet_is_slowed_to_half_a_send_a_second() -> None:
     pace = Pace(inf)
     pace.slow_down(0.0, 0.0)
