@@ -16,7 +16,7 @@ from batchrun.errors import BatchrunError
 from batchrun.model import State
 
 PROBE_SECONDS = 600.0
-PROBE_PAUSE = 5.0
+PROBE_PAUSE, SHORTEST_PROBE_PAUSE = 5.0, 0.5
 INVENTED_RUN = "run_batchrun_is_the_api_back"
 
 
@@ -208,7 +208,7 @@ class Dispatcher:
 
     async def _ask_whether_it_is_back(self) -> None:
         """Read the last run, or an invented one, until the API answers below 500 or time is up."""
-        deadline = self._clock.monotonic() + PROBE_SECONDS
+        deadline, pause = self._clock.monotonic() + PROBE_SECONDS, SHORTEST_PROBE_PAUSE
         while self.stopped is None:
             seen = await self._prober.read(self._last_run)
             if seen.status is not None and seen.status < 500:
@@ -219,4 +219,5 @@ class Dispatcher:
                     Stop("doubts", f"{DOUBTS_IN_A_ROW} rows in a row are in doubt, and the API did not come back")
                 )
                 break
-            await self._clock.sleep(PROBE_PAUSE)
+            await self._clock.sleep(pause)
+            pause = min(pause * 2, PROBE_PAUSE)
